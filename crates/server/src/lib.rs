@@ -1,0 +1,1 @@
+//! The Countersign auth server as a library.
