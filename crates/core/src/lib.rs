@@ -17,7 +17,8 @@
 pub mod code;
 mod id;
 mod secret;
-
+#[cfg(feature = "issuer")]
+pub mod session;
 mod time;
 
 pub use code::{Action, Code};
