@@ -164,6 +164,17 @@ impl Verdict {
         !matches!(self, Self::Reuse)
     }
 
+    /// The word for it in metrics and logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Adopt(_) => "adopt",
+            Self::Confirm(_) => "confirm",
+            Self::Repeat => "repeat",
+            Self::Reuse => "reuse",
+            Self::Switch(_) => "switch",
+        }
+    }
+
     /// The state to write, if any.
     pub const fn next(&self) -> Option<State> {
         match self {

@@ -23,8 +23,8 @@ use countersign_core::session::State;
 use countersign_core::{ServiceKeyId, SessionId, Timestamp, UserId};
 
 pub use records::{
-    Event, EventKind, Held, KeyState, Mode, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session, SigningKeyRow, User,
-    UserChange,
+    Event, EventKind, Held, KeyMove, KeyState, Mode, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session, SigningKeyRow, User,
+    UserChange, LONGEST_ACCESS_TTL,
 };
 
 /// The store cannot answer: the disk is full or read-only, the database is locked or gone. Always worth a retry.
@@ -82,7 +82,7 @@ pub trait Store: Send + Sync {
 
     /// Creates a session and records `event`. With `parent`, only if that session of the same user has not
     /// ended (the answer is false otherwise). Durable.
-    async fn create_session(&self, session: &Session, event: NewEvent) -> Result<bool, StoreError>;
+    async fn create_session(&self, session: Session, event: NewEvent) -> Result<bool, StoreError>;
 
     /// A session (ended or not) and its user: the one read of a refresh, by primary keys alone.
     async fn session(&self, user: UserId, id: SessionId) -> Result<Option<Held>, StoreError>;
@@ -140,13 +140,13 @@ pub trait Store: Send + Sync {
     /// Every signing key, oldest first.
     async fn signing_keys(&self) -> Result<Vec<SigningKeyRow>, StoreError>;
 
-    /// Applies one step of key rotation at once: adds `add`, moves the keys named in `moves` to their new
-    /// state, records the time in it. Nothing happens unless every key in `moves` is still in the state it is
-    /// moved from (answer false), so that two processes cannot rotate twice. Durable.
+    /// Takes one step of key rotation: moves keys, in the order given, then adds some. Nothing happens (and the
+    /// answer is false) if a key is no longer in the state that it is moved from, or if a second key were
+    /// active, or a second of one algorithm announced: so two processes cannot rotate twice. Durable.
     async fn rotate_signing_keys(
         &self,
         add: Vec<SigningKeyRow>,
-        moves: Vec<(String, KeyState, KeyState)>,
+        moves: Vec<KeyMove>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
@@ -165,6 +165,11 @@ pub trait Store: Send + Sync {
     /// Ties the database to its master secret: stores `proof` if none is there, and answers what is there.
     /// Durable.
     async fn secret_proof(&self, proof: [u8; 32]) -> Result<[u8; 32], StoreError>;
+
+    /// Deletes a bounded number of rows that nobody will ask for again: deny-list entries and attempt counters
+    /// whose time has passed at `now`, and sessions and events that ended `keep_ended` before. Answers how many
+    /// went. Relaxed.
+    async fn sweep(&self, now: Timestamp, keep_ended: Duration) -> Result<u64, StoreError>;
 
     /// Whether reads and writes work now (a write of no consequence is made and committed).
     async fn ready(&self) -> Result<(), StoreError>;
