@@ -17,8 +17,8 @@
 pub mod code;
 mod id;
 mod secret;
-
 mod time;
+pub mod token;
 
 pub use code::{Action, Code};
 pub use id::{IdError, ServiceKeyId, SessionId, UserId};
