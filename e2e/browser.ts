@@ -26,7 +26,8 @@ export const test = base.extend<{ visit: (context: BrowserContext) => Promise<Vi
       page.on('console', message => {
         // Chromium reports every refusal by the API as an error of the page; the page itself expects them.
         const refusal = new URL(message.location().url, stack.url).pathname.startsWith('/auth/')
-        if (message.type() === 'error' && !refusal) complaints.push(message.text())
+        if (message.type() === 'error' && !refusal)
+          complaints.push(`${message.text()} (${message.location().url})`)
       })
       await page.goto(stack.url)
       return new Visit(page)

@@ -37,6 +37,7 @@ test('a reload keeps the session by one refresh', async ({ context, visit }) => 
 
   let refreshes = 0
   visitor.page.on('request', request => {
+    if (request.isNavigationRequest()) refreshes = 0
     if (new URL(request.url()).pathname === '/auth/refresh') refreshes++
   })
   await visitor.page.reload()

@@ -73,7 +73,8 @@ function tampered(token: string): string {
 }
 
 for (const algorithm of ['ES256', 'EdDSA', 'RS256']) {
-  describe(algorithm, () => {
+  // At once, so that the expiries are waited for together.
+  describe(algorithm, { concurrency: true }, () => {
     let stack: Stack
     let visitor: Visitor
     let expected: Expected
