@@ -7,7 +7,7 @@ const NOTES = {
   sub: 'the user',
   aud: 'the API it is for',
   jti: 'this token only',
-  sid: 'this session, in every token',
+  sid: 'this session, through every refresh',
   cep: 'claims epoch: rises when roles change',
 }
 const FINGERPRINT = 'x-user-fingerprint'
@@ -75,8 +75,8 @@ function member(name, value, old, comma, depth) {
   const isNew = JSON.stringify(value) !== JSON.stringify(old)
   const shown = element(isNew ? 'mark' : 'span', isNew ? 'fresh value' : 'value', text)
   const drawn = line(depth, key(name), shown, comma)
-  const note = name === 'iat' || name === 'exp' ? moment(value) : NOTES[name]
-  if (note) drawn.append(' ', element('span', 'note', note))
+  if (name === 'iat' || name === 'exp') drawn.append(element('span', 'note', moment(value)))
+  else if (NOTES[name]) drawn.append(element('span', 'note', NOTES[name]))
   return name.toLowerCase() === FINGERPRINT ? [drawn, element('div', `line in-${depth} callout`, FINGERPRINT_NOTE)] : [drawn]
 }
 

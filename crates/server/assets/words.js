@@ -7,14 +7,13 @@ const UNITS = [
   ['s', 1],
 ]
 
-/** Seconds in at most `most` units, rounded to the last of them: "14 min 32 s", "11 h", "90 days". */
+/** Seconds in at most `most` units: "14 min 32 s", "11 h", "90 days". */
 export function span(seconds, most = 2) {
-  const first = UNITS.findIndex(([, size]) => seconds >= size)
-  const [, grain] = UNITS[first + most - 1] ?? UNITS.at(-1)
-  let rest = Math.round(seconds / grain) * grain
+  let rest = Math.max(0, Math.floor(seconds))
   const parts = []
   for (const [name, size] of UNITS) {
     const count = Math.floor(rest / size)
+    if (parts.length === most || (parts.length && !count)) break
     if (count) parts.push(`${count} ${name === 'day' && count > 1 ? 'days' : name}`)
     rest -= count * size
   }
@@ -23,7 +22,7 @@ export function span(seconds, most = 2) {
 
 /** Seconds from now, negative for the past: "in 14 min", "3 h ago". */
 export function fromNow(seconds, most = 1) {
-  if (Math.abs(seconds) < (most > 1 ? 1 : 10)) return 'just now'
+  if (Math.abs(seconds) < 1) return 'just now'
   return seconds > 0 ? `in ${span(seconds, most)}` : `${span(-seconds, most)} ago`
 }
 
