@@ -176,7 +176,8 @@ impl Flags {
         for (name, value) in &table {
             if !known.contains_key(name) && !OPTIONAL.contains(&name.as_str()) {
                 faults.push(format!("{name}: there is no such setting"));
-            } else if let Err(error) = Config::deserialize(Table::from_iter([(name.clone(), value.clone())])) {
+            } else if let Err(error) = Config::deserialize(Table::from_iter([(name.clone(), value.clone())]))
+            {
                 faults.push(format!("{name}: {}", error.message().trim()));
             }
         }

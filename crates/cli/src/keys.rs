@@ -91,7 +91,11 @@ pub(crate) async fn run(command: Keys) -> anyhow::Result<ExitCode> {
                     ]
                 })
                 .collect();
-            print::rows(&["kid", "algorithm", "state", "announced_at", "active_at", "retiring_at"], &rows, json)?;
+            print::rows(
+                &["kid", "algorithm", "state", "announced_at", "active_at", "retiring_at"],
+                &rows,
+                json,
+            )?;
         }
         Keys::Rotate { now, place } => match place.app().await?.rotate_signing_keys(now).await? {
             Rotation::TooEarly(wait) => bail!(
@@ -109,7 +113,9 @@ pub(crate) async fn run(command: Keys) -> anyhow::Result<ExitCode> {
             let keys = place.app().await?.service_keys().await?;
             let rows: Vec<_> = keys
                 .iter()
-                .map(|key| vec![json!(key.id), json!(key.name), json!(key.scopes), print::time(key.created_at)])
+                .map(|key| {
+                    vec![json!(key.id), json!(key.name), json!(key.scopes), print::time(key.created_at)]
+                })
                 .collect();
             print::rows(&["id", "name", "scopes", "created_at"], &rows, json)?;
         }

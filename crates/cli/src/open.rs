@@ -65,15 +65,15 @@ pub(crate) fn secret_file(data: &Path) -> PathBuf {
 /// Opens the data folder, making what is missing.
 pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
     let data = settings.data.clone();
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&data).with_context(|| data.display().to_string())?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&data)
+        .with_context(|| data.display().to_string())?;
     let master = master_secret(&data)?;
     let store = SqliteStore::open(&database(&data)).with_context(|| database(&data).display().to_string())?;
-    let deps = Deps {
-        store: Arc::new(store),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        master,
-    };
+    let deps =
+        Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
     Ok(App::start(settings, deps).await?)
 }
 
@@ -86,18 +86,25 @@ pub(crate) async fn migrate(place: Place) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one variable that is no setting: it must not become a flag")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one variable that is no setting: it must not become a flag"
+)]
 fn master_secret(data: &Path) -> anyhow::Result<MasterSecret> {
     if let Ok(text) = std::env::var(MASTER_SECRET).map(Zeroizing::new) {
-        return MasterSecret::from_text(&text).with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"));
+        return MasterSecret::from_text(&text)
+            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"));
     }
     let path = secret_file(data);
     match fs::read_to_string(&path).map(Zeroizing::new) {
-        Ok(text) => MasterSecret::from_text(&text).with_context(|| format!("{}: not a master secret", path.display())),
+        Ok(text) => {
+            MasterSecret::from_text(&text).with_context(|| format!("{}: not a master secret", path.display()))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound && !database(data).exists() => {
             let mut bytes = Zeroizing::new([0; 32]);
             SystemRandom.fill(bytes.as_mut_slice())?;
-            let secret = MasterSecret::from_slice(bytes.as_slice()).context("32 bytes are a master secret")?;
+            let secret =
+                MasterSecret::from_slice(bytes.as_slice()).context("32 bytes are a master secret")?;
             keep_secret(&path, &secret).with_context(|| path.display().to_string())?;
             Ok(secret)
         }

@@ -21,7 +21,8 @@ pub(crate) fn rows(columns: &[&str], rows: &[Vec<Value>], json: bool) -> anyhow:
     let widths: Vec<usize> = columns.iter().enumerate().map(|(at, name)| width(at, name)).collect();
     let head: Vec<String> = columns.iter().map(|name| name.to_uppercase()).collect();
     for row in std::iter::once(&head).chain(&texts) {
-        let line: Vec<String> = row.iter().zip(&widths).map(|(text, width)| format!("{text:width$}")).collect();
+        let line: Vec<String> =
+            row.iter().zip(&widths).map(|(text, width)| format!("{text:width$}")).collect();
         println!("{}", line.join("  ").trim_end());
     }
     Ok(())

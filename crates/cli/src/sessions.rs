@@ -37,7 +37,8 @@ pub(crate) enum Sessions {
     },
 }
 
-const COLUMNS: [&str; 8] = ["id", "mode", "remember", "depth", "created_at", "seen_at", "expires_at", "user_agent"];
+const COLUMNS: [&str; 8] =
+    ["id", "mode", "remember", "depth", "created_at", "seen_at", "expires_at", "user_agent"];
 
 pub(crate) async fn run(command: Sessions) -> anyhow::Result<ExitCode> {
     match command {

@@ -98,7 +98,8 @@ pub(crate) struct Password {
     generate: bool,
 }
 
-const COLUMNS: [&str; 8] = ["id", "email", "username", "roles", "default_role", "disabled", "claims_epoch", "created_at"];
+const COLUMNS: [&str; 8] =
+    ["id", "email", "username", "roles", "default_role", "disabled", "claims_epoch", "created_at"];
 
 pub(crate) async fn run(command: Users) -> anyhow::Result<ExitCode> {
     match command {

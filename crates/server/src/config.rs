@@ -218,8 +218,9 @@ impl Config {
     pub fn check(self, port: u16) -> Result<Settings, Vec<String>> {
         let mut faults = Vec::new();
         let issuer = self.issuer_url(port).map_err(|fault| faults.push(fault)).unwrap_or_default();
-        let windows =
-            Windows::new(self.flight.0, self.grace.0).map_err(|fault| faults.push(fault.to_string())).unwrap_or_default();
+        let windows = Windows::new(self.flight.0, self.grace.0)
+            .map_err(|fault| faults.push(fault.to_string()))
+            .unwrap_or_default();
         let mut templates = Vec::new();
         for (name, text) in &self.claims {
             match text.parse::<Template>() {
@@ -246,11 +247,12 @@ impl Config {
             return Ok(format!("{scheme}://localhost:{port}"));
         }
         let issuer = self.issuer.trim_end_matches('/');
-        let origin = origin(issuer).ok_or("issuer: not a URL of the form https://auth.example.com (no path)")?;
+        let origin =
+            origin(issuer).ok_or("issuer: not a URL of the form https://auth.example.com (no path)")?;
         let host = origin.split_once("://").map_or("", |(_, rest)| rest);
-        let local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
-            host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-        });
+        let local = ["localhost", "127.0.0.1", "[::1]"]
+            .iter()
+            .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')));
         if origin.starts_with("http://") && !local {
             return Err("issuer: browsers keep our cookies only over https (or on localhost)".into());
         }
@@ -274,7 +276,9 @@ impl Config {
                 faults.push(format!("{idle_name}, {absolute_name}: at least 1s, and idle not over absolute ({idle}, {absolute})"));
             }
             if idle <= self.access_ttl {
-                faults.push(format!("{idle_name}: must be over access_ttl, or users are logged out between refreshes ({idle})"));
+                faults.push(format!(
+                    "{idle_name}: must be over access_ttl, or users are logged out between refreshes ({idle})"
+                ));
             }
         }
     }
@@ -297,7 +301,10 @@ impl Config {
             "cookie_domain: a parent domain such as example.com",
         );
         for text in &self.origins {
-            fault(origin(text).as_deref() != Some(text), &format!("origins: `{text}` is not of the form https://app.example.com"));
+            fault(
+                origin(text).as_deref() != Some(text),
+                &format!("origins: `{text}` is not of the form https://app.example.com"),
+            );
         }
     }
 }
@@ -390,7 +397,9 @@ mod tests {
             ..Config::default()
         };
         let faults = config.check(4000).unwrap_err().join("\n");
-        for name in ["issuer", "access_ttl", "grace", "default_role", "password_min", "origins", "x-hasura-shoe"] {
+        for name in
+            ["issuer", "access_ttl", "grace", "default_role", "password_min", "origins", "x-hasura-shoe"]
+        {
             assert!(faults.contains(name), "{name} is missing in:\n{faults}");
         }
     }

@@ -55,7 +55,10 @@ impl Bound {
 
     /// The port, which the system chose if it was asked for port 0.
     pub fn port(&self) -> u16 {
-        self.listeners.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |address| address.port())
+        self.listeners
+            .first()
+            .and_then(|listener| listener.local_addr().ok())
+            .map_or(0, |address| address.port())
     }
 
     /// Serves HTTPS with the certificate chain and private key of these PEM files.
@@ -163,7 +166,8 @@ impl Door {
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
         builder.http2().timer(TokioTimer::new());
-        let connection = graceful.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
+        let connection = graceful
+            .watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
         drop(graceful);
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection broke");

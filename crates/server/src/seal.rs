@@ -101,7 +101,8 @@ impl MasterSecret {
             }
         }
         let prk: Prk = Salt::new(HKDF_SHA256, b"countersign 1").extract(self.0.expose());
-        Secret::fill_with(|out| prk.expand(&[purpose], Len32)?.fill(out)).map_err(|_: aws_lc_rs::error::Unspecified| SealError)
+        Secret::fill_with(|out| prk.expand(&[purpose], Len32)?.fill(out))
+            .map_err(|_: aws_lc_rs::error::Unspecified| SealError)
     }
 }
 

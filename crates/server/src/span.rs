@@ -16,7 +16,11 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault = || format!("`{text}` is not a duration: write a number and a unit (ms, s, m, h, d), as in 15m or 0.3s");
+        let fault = || {
+            format!(
+                "`{text}` is not a duration: write a number and a unit (ms, s, m, h, d), as in 15m or 0.3s"
+            )
+        };
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let unit = text.get(digits.len()..).unwrap_or_default();
         let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(fault)?;
@@ -34,8 +38,11 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
-        let (name, factor) =
-            UNITS.iter().rev().find(|(_, factor)| millis.is_multiple_of(u128::from(*factor))).unwrap_or(&("ms", 1));
+        let (name, factor) = UNITS
+            .iter()
+            .rev()
+            .find(|(_, factor)| millis.is_multiple_of(u128::from(*factor)))
+            .unwrap_or(&("ms", 1));
         write!(f, "{}{name}", millis / u128::from(*factor))
     }
 }
@@ -58,9 +65,12 @@ mod tests {
 
     #[test]
     fn people_write_it_and_read_it_back() {
-        for (text, millis, shown) in
-            [("15m", 900_000, "15m"), ("0.3s", 300, "300ms"), ("1.5h", 5_400_000, "90m"), ("14d", 1_209_600_000, "14d")]
-        {
+        for (text, millis, shown) in [
+            ("15m", 900_000, "15m"),
+            ("0.3s", 300, "300ms"),
+            ("1.5h", 5_400_000, "90m"),
+            ("14d", 1_209_600_000, "14d"),
+        ] {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.0, Duration::from_millis(millis), "{text}");
             assert_eq!(span.to_string(), shown);
@@ -70,7 +80,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_a_fault_that_says_how() {
-        for bad in ["", "15", "m", "-1s", "1e3s", "1 s", "nan", "inf", "1y", "99999999999999999999d", "1.2.3s"] {
+        for bad in
+            ["", "15", "m", "-1s", "1e3s", "1 s", "nan", "inf", "1y", "99999999999999999999d", "1.2.3s"]
+        {
             assert!(bad.parse::<Span>().is_err_and(|why| why.contains("15m")), "{bad}");
         }
     }

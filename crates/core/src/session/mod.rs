@@ -61,25 +61,13 @@ pub struct State {
 impl State {
     /// The state after a login.
     pub const fn first(now: Timestamp) -> Self {
-        let place = Place {
-            depth: 0,
-            slot: now,
-            parent_slot: now,
-        };
-        Self {
-            place,
-            confirmed_at: now,
-        }
+        let place = Place { depth: 0, slot: now, parent_slot: now };
+        Self { place, confirmed_at: now }
     }
 
     /// The token that login hands out: the confirmed one itself.
     pub const fn confirmed(&self, user: UserId, session: SessionId) -> RefreshToken {
-        RefreshToken {
-            user,
-            session,
-            place: self.place,
-            issued: self.confirmed_at,
-        }
+        RefreshToken { user, session, place: self.place, issued: self.confirmed_at }
     }
 
     /// Where the child stands that a refresh at `now` hands back: the same for everybody within one window.
@@ -96,10 +84,7 @@ impl State {
     /// A `now` before the confirm, from a clock that was set back, is taken as the moment of the confirm.
     pub fn judge(&self, shown: &RefreshToken, now: Timestamp, windows: &Windows) -> Verdict {
         let now = now.max(self.confirmed_at);
-        let next = Self {
-            place: shown.place,
-            confirmed_at: now,
-        };
+        let next = Self { place: shown.place, confirmed_at: now };
         let depth = self.place.depth;
 
         // 1. Only we can have issued it, so our state is older than the truth.
@@ -141,10 +126,7 @@ impl State {
 
 /// What a shown refresh token means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a server that overlooks a verdict must not compile"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a server that overlooks a verdict must not compile")]
 pub enum Verdict {
     /// The state was behind: write this one, audit it, answer its child.
     Adopt(State),
@@ -191,11 +173,7 @@ mod tests {
     const LOGIN: u64 = 1_000;
 
     fn place(depth: u32, slot: u64, parent_slot: u64) -> Place {
-        Place {
-            depth,
-            slot: Timestamp::from_secs(slot),
-            parent_slot: Timestamp::from_secs(parent_slot),
-        }
+        Place { depth, slot: Timestamp::from_secs(slot), parent_slot: Timestamp::from_secs(parent_slot) }
     }
 
     fn token(place: Place, issued: u64) -> RefreshToken {
@@ -214,26 +192,17 @@ mod tests {
     }
 
     fn state() -> State {
-        State {
-            place: place(5, 900, 800),
-            confirmed_at: Timestamp::from_secs(LOGIN),
-        }
+        State { place: place(5, 900, 800), confirmed_at: Timestamp::from_secs(LOGIN) }
     }
 
     fn becomes(place: Place, now: u64) -> State {
-        State {
-            place,
-            confirmed_at: Timestamp::from_secs(now),
-        }
+        State { place, confirmed_at: Timestamp::from_secs(now) }
     }
 
     #[test]
     fn the_picture_is_true() {
         let ahead = place(7, 1_000, 950);
-        assert_eq!(
-            verdict(ahead, 1_010, 1_100),
-            Verdict::Adopt(becomes(ahead, 1_100))
-        );
+        assert_eq!(verdict(ahead, 1_010, 1_100), Verdict::Adopt(becomes(ahead, 1_100)));
         assert_eq!(verdict(place(8, 1_000, 950), 1_010, 1_100), Verdict::Reuse);
 
         assert_eq!(verdict(place(4, 800, 700), 800, 1_029), Verdict::Repeat);
@@ -241,16 +210,10 @@ mod tests {
 
         let child = state().child(Timestamp::from_secs(1_031), &Windows::default());
         assert_eq!(child, place(6, 1_030, 900));
-        assert_eq!(
-            verdict(child, 1_031, 9_999),
-            Verdict::Confirm(becomes(child, 9_999))
-        );
+        assert_eq!(verdict(child, 1_031, 9_999), Verdict::Confirm(becomes(child, 9_999)));
 
         let crossed = place(4, 777, 666);
-        assert_eq!(
-            verdict(crossed, 984, 9_999),
-            Verdict::Switch(becomes(crossed, 9_999))
-        );
+        assert_eq!(verdict(crossed, 984, 9_999), Verdict::Switch(becomes(crossed, 9_999)));
         assert_eq!(verdict(crossed, 983, 9_999), Verdict::Reuse);
     }
 
@@ -266,19 +229,13 @@ mod tests {
 
     #[test]
     fn the_greatest_depth_is_not_the_end() {
-        let last = State {
-            place: place(u32::MAX, 900, 800),
-            ..state()
-        };
+        let last = State { place: place(u32::MAX, 900, 800), ..state() };
         let now = Timestamp::from_secs(2_000);
         let windows = Windows::default();
         let child = last.confirmed(UserId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
         let child = child.answer(&last, now, &windows);
         assert_eq!(child.place, place(u32::MAX, 1_990, 900));
-        assert_eq!(
-            last.judge(&child, now, &windows),
-            Verdict::Confirm(becomes(child.place, 2_000))
-        );
+        assert_eq!(last.judge(&child, now, &windows), Verdict::Confirm(becomes(child.place, 2_000)));
     }
 
     #[test]

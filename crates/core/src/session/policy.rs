@@ -44,10 +44,7 @@ impl Windows {
         if grace < flight.saturating_mul(3) {
             return Err(BadWindows::ShortGrace { flight, grace });
         }
-        Ok(Self {
-            flight_millis,
-            grace_millis,
-        })
+        Ok(Self { flight_millis, grace_millis })
     }
 
     /// The longest one request may be under way (F).
@@ -76,10 +73,7 @@ impl Windows {
 impl Default for Windows {
     /// 8 s and 30 s.
     fn default() -> Self {
-        Self {
-            flight_millis: 8_000,
-            grace_millis: 30_000,
-        }
+        Self { flight_millis: 8_000, grace_millis: 30_000 }
     }
 }
 
@@ -138,16 +132,10 @@ mod tests {
     fn windows_are_checked_when_made() {
         assert_eq!(Windows::new(8 * SECOND, 30 * SECOND), Ok(Windows::default()));
         assert!(Windows::new(SECOND, 3 * SECOND).is_ok());
-        assert_eq!(
-            Windows::new(Duration::from_micros(999), SECOND),
-            Err(BadWindows::NoFlight)
-        );
+        assert_eq!(Windows::new(Duration::from_micros(999), SECOND), Err(BadWindows::NoFlight));
 
         let short = Windows::new(SECOND, Duration::from_millis(2_999)).unwrap_err();
-        assert_eq!(
-            short.to_string(),
-            "the grace (2.999s) must be at least three times the flight time (1s)"
-        );
+        assert_eq!(short.to_string(), "the grace (2.999s) must be at least three times the flight time (1s)");
         assert!(Windows::new(Duration::MAX, Duration::MAX).is_ok());
     }
 
@@ -162,10 +150,7 @@ mod tests {
         assert_eq!(life.ended(Timestamp::from_millis(199_999)), None);
         assert_eq!(life.ended(Timestamp::from_secs(200)), Some(EndReason::Absolute));
 
-        let unused = Life {
-            seen_at: life.created_at,
-            ..life
-        };
+        let unused = Life { seen_at: life.created_at, ..life };
         assert_eq!(unused.ended(Timestamp::from_millis(159_999)), None);
         assert_eq!(unused.ended(Timestamp::from_secs(160)), Some(EndReason::Idle));
         assert_eq!(unused.idle_expires_in(Timestamp::from_secs(130)), 30 * SECOND);
@@ -175,17 +160,9 @@ mod tests {
     #[test]
     fn seen_is_written_after_a_tenth_of_the_idle_time() {
         let seen_at = Timestamp::from_secs(100);
-        let life = Life {
-            created_at: seen_at,
-            seen_at,
-            idle: 60 * SECOND,
-            absolute: 100 * SECOND,
-        };
+        let life = Life { created_at: seen_at, seen_at, idle: 60 * SECOND, absolute: 100 * SECOND };
         assert!(!life.wants_seen(Timestamp::from_secs(106)));
         assert!(life.wants_seen(Timestamp::from_millis(106_001)));
-        assert!(
-            !life.wants_seen(Timestamp::from_secs(1)),
-            "a clock that was set back writes nothing"
-        );
+        assert!(!life.wants_seen(Timestamp::from_secs(1)), "a clock that was set back writes nothing");
     }
 }

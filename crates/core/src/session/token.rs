@@ -227,10 +227,7 @@ mod tests {
         assert_eq!(text.len(), 138);
 
         let shown = || Shown::parse(&text).unwrap_or_else(|bad| panic!("{bad}"));
-        assert_eq!(
-            (shown().user(), shown().session()),
-            (token().user, token().session)
-        );
+        assert_eq!((shown().user(), shown().session()), (token().user, token().session));
         assert_eq!(shown().key_id(), key(1).id());
         assert_ne!(shown().key_id(), key(2).id());
         assert_eq!(shown().verify(&key(1), &salt(1)), Ok(token()));
@@ -249,14 +246,7 @@ mod tests {
                 assert_eq!(matches!(opened, Ok(Ok(_))), changed == text, "{changed}");
             }
         }
-        for bad in [
-            "",
-            "cs_rt_",
-            "CS_RT_",
-            &text[6..],
-            &format!("{text}="),
-            &format!("{text}AAAA"),
-        ] {
+        for bad in ["", "cs_rt_", "CS_RT_", &text[6..], &format!("{text}="), &format!("{text}AAAA")] {
             assert!(Shown::parse(bad).is_err(), "{bad}");
         }
     }

@@ -23,14 +23,8 @@ pub enum Placeholder {
 
 impl Placeholder {
     /// Every placeholder.
-    pub const ALL: &'static [Self] = &[
-        Self::SessionId,
-        Self::UserEmail,
-        Self::UserId,
-        Self::UserRole,
-        Self::UserUsername,
-        Self::UserUuid,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::SessionId, Self::UserEmail, Self::UserId, Self::UserRole, Self::UserUsername, Self::UserUuid];
 
     /// The name between the braces.
     pub const fn name(self) -> &'static str {
@@ -98,9 +92,7 @@ impl FromStr for Template {
                     .strip_prefix('{')
                     .and_then(|slot| slot.split_once('}'))
                     .ok_or(TemplateError::Brace)?;
-                let placeholder = Placeholder::ALL
-                    .iter()
-                    .find(|placeholder| placeholder.name() == name);
+                let placeholder = Placeholder::ALL.iter().find(|placeholder| placeholder.name() == name);
                 pieces.push(Piece::Slot(
                     *placeholder.ok_or_else(|| TemplateError::Placeholder(name.to_owned()))?,
                 ));
@@ -121,10 +113,7 @@ impl ClaimTemplates {
     /// What PostgREST needs: the default role as the claim `role`.
     #[must_use]
     pub fn with_postgrest(mut self) -> Self {
-        self.0.insert(
-            "role".to_owned(),
-            Template(vec![Piece::Slot(Placeholder::UserRole)]),
-        );
+        self.0.insert("role".to_owned(), Template(vec![Piece::Slot(Placeholder::UserRole)]));
         self
     }
 

@@ -13,9 +13,7 @@ fn what_is_signed_is_verified_and_only_by_its_key() {
         assert_eq!(*verified, claims(), "{algorithm}");
 
         let stranger = key_set(&SigningKey::generate(algorithm).unwrap());
-        let refusal = Unverified::parse(&token)
-            .unwrap()
-            .verify(&stranger, &checks(), NOW);
+        let refusal = Unverified::parse(&token).unwrap().verify(&stranger, &checks(), NOW);
         assert_eq!(refusal, Err(Reject::KeyUnknown), "{algorithm}");
     }
 }
@@ -27,20 +25,9 @@ fn a_stored_key_is_the_same_key() {
         let stored = SigningKey::from_bytes(algorithm, &key.to_bytes().unwrap()).unwrap();
         assert_eq!(stored.kid(), key.kid());
         let token = stored.sign(&claims(), ACCESS_TOKEN_TYP).unwrap();
-        assert!(
-            Unverified::parse(&token)
-                .unwrap()
-                .verify(&key_set(&key), &checks(), NOW)
-                .is_ok()
-        );
-        for other in Algorithm::ALL
-            .iter()
-            .filter(|&&other| other != algorithm && other != Algorithm::Hs256)
-        {
-            assert!(
-                SigningKey::from_bytes(*other, &key.to_bytes().unwrap()).is_err(),
-                "{algorithm} {other}"
-            );
+        assert!(Unverified::parse(&token).unwrap().verify(&key_set(&key), &checks(), NOW).is_ok());
+        for other in Algorithm::ALL.iter().filter(|&&other| other != algorithm && other != Algorithm::Hs256) {
+            assert!(SigningKey::from_bytes(*other, &key.to_bytes().unwrap()).is_err(), "{algorithm} {other}");
         }
     }
 }
@@ -52,9 +39,7 @@ fn a_published_key_set_verifies_and_holds_no_secret() {
         let document = key_set(&key).to_jwks();
         let published = KeySet::from_jwks(document.as_bytes()).unwrap();
         let token = key.sign(&claims(), ACCESS_TOKEN_TYP).unwrap();
-        let answer = Unverified::parse(&token)
-            .unwrap()
-            .verify(&published, &checks(), NOW);
+        let answer = Unverified::parse(&token).unwrap().verify(&published, &checks(), NOW);
         if algorithm == Algorithm::Hs256 {
             assert_eq!(document, r#"{"keys":[]}"#);
             assert_eq!(answer, Err(Reject::KeyUnknown));

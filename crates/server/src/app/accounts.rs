@@ -82,7 +82,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::BadRequest`] if the password is too short or long.
-    pub async fn set_password(&self, user: UserId, password: Zeroizing<String>) -> Result<Vec<SessionId>, Error> {
+    pub async fn set_password(
+        &self,
+        user: UserId,
+        password: Zeroizing<String>,
+    ) -> Result<Vec<SessionId>, Error> {
         let hash = self.hash_password(password).await?;
         self.change_user(user, UserChange::Password(hash), EventKind::PasswordChanged).await
     }
@@ -106,7 +110,12 @@ impl App {
         Ok(())
     }
 
-    async fn change_user(&self, user: UserId, change: UserChange, kind: EventKind) -> Result<Vec<SessionId>, Error> {
+    async fn change_user(
+        &self,
+        user: UserId,
+        change: UserChange,
+        kind: EventKind,
+    ) -> Result<Vec<SessionId>, Error> {
         let now = self.now();
         let event = NewEvent { at: now, kind, user, session: None, detail: None };
         let ended = self.store.change_user(user, change, event, self.deny_until(now)).await?;
@@ -125,7 +134,8 @@ impl App {
 fn check_roles(roles: &[String], default: &str) -> Result<(), Error> {
     let known = roles.iter().any(|role| role == default);
     let named = roles.iter().all(|role| !role.is_empty() && role.len() <= 64);
-    let distinct = roles.iter().enumerate().all(|(at, role)| !roles.iter().skip(at + 1).any(|other| other == role));
+    let distinct =
+        roles.iter().enumerate().all(|(at, role)| !roles.iter().skip(at + 1).any(|other| other == role));
     if known && named && distinct {
         return Ok(());
     }

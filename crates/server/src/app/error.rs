@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use countersign_core::Code;
 use countersign_core::code::EndReason;
 use countersign_core::token::Reject;
-use countersign_core::Code;
 
 use super::names::NameFault;
 use super::passwords::PasswordError;

@@ -85,7 +85,8 @@ impl App {
             Some(held) => self.allow(account, "login device", held.session.id.as_bytes()).await?,
             None => self.allow(account, "login account", key.as_bytes()).await?,
         }
-        self.allow(self.settings.login_address_limit, "login address", caller.address.to_string().as_bytes()).await
+        self.allow(self.settings.login_address_limit, "login address", caller.address.to_string().as_bytes())
+            .await
     }
 
     pub(super) async fn session_that_came_along(&self, caller: &Caller) -> Result<Option<Held>, Error> {
@@ -122,7 +123,8 @@ impl App {
         };
         let held = Held { session, user };
         let event = event_of(&held, kind, Some(json!({ "mode": how.mode, "remember": how.remember })), now);
-        let issued = Issued { fingerprint: Some(cookie), ..self.issue(&held, held.session.state.place, now)? };
+        let issued =
+            Issued { fingerprint: Some(cookie), ..self.issue(&held, held.session.state.place, now)? };
         if !self.store.create_session(held.session, event).await? {
             return Err(Error::Internal("a session without parent was not created".into()));
         }

@@ -66,7 +66,11 @@ impl Passwords {
     }
 
     /// The PHC string of a new password.
-    pub(crate) async fn hash(&self, password: Zeroizing<String>, salt: [u8; 16]) -> Result<String, PasswordError> {
+    pub(crate) async fn hash(
+        &self,
+        password: Zeroizing<String>,
+        salt: [u8; 16],
+    ) -> Result<String, PasswordError> {
         match self.ask(Work::Hash { password, salt }).await? {
             Done::Hashed(hash) => Ok(hash),
             Done::Verified(_) => Err(PasswordError::Hash),
@@ -125,13 +129,20 @@ impl Work {
             }
             Self::Verify { password, against } => {
                 let hash = PasswordHash::new(&against).map_err(|_| PasswordError::Hash)?;
-                let (Some(salt), Some(wanted)) = (&hash.salt, &hash.hash) else { return Err(PasswordError::Hash) };
+                let (Some(salt), Some(wanted)) = (&hash.salt, &hash.hash) else {
+                    return Err(PasswordError::Hash);
+                };
                 let ours = Params::try_from(&hash).is_ok_and(|params| params == Params::DEFAULT);
                 if !ours || hash.algorithm != argon2::ARGON2ID_IDENT {
                     return Err(PasswordError::Hash);
                 }
                 argon2
-                    .hash_password_into_with_memory(password.as_bytes(), salt.as_ref(), output.as_mut_slice(), memory)
+                    .hash_password_into_with_memory(
+                        password.as_bytes(),
+                        salt.as_ref(),
+                        output.as_mut_slice(),
+                        memory,
+                    )
                     .map_err(|_| PasswordError::Hash)?;
                 Ok(Done::Verified(verify_slices_are_equal(output.as_slice(), wanted.as_bytes()).is_ok()))
             }

@@ -2,9 +2,9 @@
 //! in the order of rotation, and without changing any state.
 
 use countersign_core::Code;
+use countersign_core::Timestamp;
 use countersign_core::session::{RefreshToken, Shown};
 use countersign_core::token::{FingerprintCookie, FingerprintHash};
-use countersign_core::Timestamp;
 
 use super::{App, Error};
 use crate::store::{EventKind, Held, Mode, NewEvent};
@@ -36,7 +36,12 @@ impl App {
     }
 
     /// Whether the session lives and its own browser asks.
-    pub(super) async fn admit(&self, held: &Held, presented: Presented<'_>, now: Timestamp) -> Result<(), Error> {
+    pub(super) async fn admit(
+        &self,
+        held: &Held,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let known = is_of_session(presented, &held.session.fingerprint);
         if let Some(reason) = held.session.over(now) {
             return Err(Error::Ended(known.then_some(reason)));

@@ -80,7 +80,11 @@ impl App {
         };
         let fork = Held { session, user: held.user };
         let issued = self.issue(&fork, fork.session.state.place, now)?;
-        if self.store.create_session(fork.session, event).await? { Ok(issued) } else { Err(Error::Ended(None)) }
+        if self.store.create_session(fork.session, event).await? {
+            Ok(issued)
+        } else {
+            Err(Error::Ended(None))
+        }
     }
 
     /// What a refresh answers: the child of the confirmed token.
@@ -134,6 +138,11 @@ impl App {
 }
 
 /// An event of this session.
-pub(super) fn event_of(held: &Held, kind: EventKind, detail: Option<serde_json::Value>, at: Timestamp) -> NewEvent {
+pub(super) fn event_of(
+    held: &Held,
+    kind: EventKind,
+    detail: Option<serde_json::Value>,
+    at: Timestamp,
+) -> NewEvent {
     NewEvent { at, kind, user: held.user.id, session: Some(held.session.id), detail }
 }

@@ -39,7 +39,8 @@ impl App {
     /// [`Error::Store`] if the database cannot answer; nothing ended then.
     pub async fn revoke(&self, user: UserId, session: SessionId) -> Result<bool, Error> {
         let now = self.now();
-        let event = NewEvent { at: now, kind: EventKind::Revoked, user, session: Some(session), detail: None };
+        let event =
+            NewEvent { at: now, kind: EventKind::Revoked, user, session: Some(session), detail: None };
         let until = self.deny_until(now);
         Ok(!self.store.end_session(user, session, EndReason::Revoked, event, until).await?.is_empty())
     }

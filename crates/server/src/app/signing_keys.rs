@@ -64,7 +64,9 @@ impl Keyring {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let rows = store.signing_keys().await?;
-        let step = needed(&rows, settings.signing_alg, |state| new_row(settings.signing_alg, state, master, random, now))?;
+        let step = needed(&rows, settings.signing_alg, |state| {
+            new_row(settings.signing_alg, state, master, random, now)
+        })?;
         // Another process may have been faster: what the database says then counts.
         store.rotate_signing_keys(step.add, step.moves, now).await?;
         let loaded = Loaded::open(&store.signing_keys().await?, master)?;
@@ -197,7 +199,11 @@ impl App {
             self.store.signing_keys().await?
         };
         let known = self.keyring.loaded();
-        if !rows.iter().map(|row| (&row.kid, row.state)).eq(known.kids.iter().map(|(kid, state)| (kid, *state))) {
+        if !rows
+            .iter()
+            .map(|row| (&row.kid, row.state))
+            .eq(known.kids.iter().map(|(kid, state)| (kid, *state)))
+        {
             self.keyring.load(Loaded::open(&rows, &self.master)?);
         }
         Ok(())
@@ -220,8 +226,7 @@ impl App {
             return Ok(Rotation::TooEarly(NOTICE.saturating_sub(published)));
         }
         let retiring = rows.iter().filter(|row| row.state == KeyState::Active);
-        let mut moves: Vec<_> =
-            retiring.map(|row| move_of(row, KeyState::Retiring)).collect();
+        let mut moves: Vec<_> = retiring.map(|row| move_of(row, KeyState::Retiring)).collect();
         moves.push(move_of(reserve, KeyState::Active));
         let next = new_row(algorithm, KeyState::Announced, &self.master, &*self.random, now)?;
         // False means that another process has just rotated: done as well.

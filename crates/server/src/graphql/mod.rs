@@ -67,7 +67,8 @@ async fn try_page(State(app): State<Arc<App>>) -> Result<Response, Refused> {
     }
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("../../templates/graphql.html"))).into_response())
+    Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("../../templates/graphql.html")))
+        .into_response())
 }
 
 /// What a GraphQL request shows of its sender.

@@ -92,7 +92,11 @@ impl Mutation {
     }
 
     /// Ends every session of the user, or every other one.
-    async fn signout_everywhere(&self, ctx: &Context<'_>, #[graphql(default)] others: bool) -> Result<Signout> {
+    async fn signout_everywhere(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default)] others: bool,
+    ) -> Result<Signout> {
         let who = asked(ctx)?.authenticate(app(ctx)?).await?;
         app(ctx)?.logout_all(&who, others).await.map_err(Refused::from)?;
         if !others {

@@ -131,7 +131,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let (parts, body) = request.into_parts();
         let bytes = read_json(&parts.headers, body).await?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        serde_json::from_slice(bytes).map(Self).map_err(|error| Refused::bad_request(format!("body: {error}")))
+        serde_json::from_slice(bytes)
+            .map(Self)
+            .map_err(|error| Refused::bad_request(format!("body: {error}")))
     }
 }
 
@@ -141,7 +143,10 @@ pub(crate) async fn read_json(headers: &HeaderMap, body: Body) -> Result<axum::b
     let media = media.split(';').next().unwrap_or_default().trim();
     if !media.eq_ignore_ascii_case("application/json") {
         // Any other type can come from a form of any site.
-        return Err(Refused::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type: application/json is wanted"));
+        return Err(Refused::with_status(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Content-Type: application/json is wanted",
+        ));
     }
     let too_large = || Refused::with_status(StatusCode::PAYLOAD_TOO_LARGE, "the body is over 64 KiB");
     to_bytes(body, LONGEST_BODY).await.map_err(|_| too_large())

@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn only_listed_pages_and_programs_may_change_anything() {
-        let settings = Config { origins: vec!["https://app.example".into()], ..Config::default() }.check(4000).unwrap();
+        let settings =
+            Config { origins: vec!["https://app.example".into()], ..Config::default() }.check(4000).unwrap();
         for (origin, site, good) in [
             (None, None, true),
             (None, Some("same-origin"), true),

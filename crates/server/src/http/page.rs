@@ -56,7 +56,8 @@ fn url(name: &str) -> String {
 
 /// One of the page's files.
 pub(super) async fn asset(Path(name): Path<String>) -> Result<Response, Refused> {
-    let file = Assets::get(&name).ok_or_else(|| Refused::with_status(StatusCode::NOT_FOUND, "there is no such file"))?;
+    let file = Assets::get(&name)
+        .ok_or_else(|| Refused::with_status(StatusCode::NOT_FOUND, "there is no such file"))?;
     let media = match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",

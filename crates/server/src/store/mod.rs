@@ -23,8 +23,8 @@ use countersign_core::session::State;
 use countersign_core::{ServiceKeyId, SessionId, Timestamp, UserId};
 
 pub use records::{
-    Event, EventKind, Held, KeyMove, KeyState, Mode, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session, SigningKeyRow, User,
-    UserChange, LONGEST_ACCESS_TTL,
+    Event, EventKind, Held, KeyMove, KeyState, LONGEST_ACCESS_TTL, Mode, NameKey, NewEvent, ServiceKey,
+    ServiceKeyHash, Session, SigningKeyRow, User, UserChange,
 };
 
 /// The store cannot answer: the disk is full or read-only, the database is locked or gone. Always worth a retry.
@@ -55,7 +55,12 @@ pub struct Allowance {
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Creates a user and its names; `event` is recorded with it. Durable.
-    async fn create_user(&self, user: &User, names: &[NameKey], event: NewEvent) -> Result<Created, StoreError>;
+    async fn create_user(
+        &self,
+        user: &User,
+        names: &[NameKey],
+        event: NewEvent,
+    ) -> Result<Created, StoreError>;
 
     /// The user of this id.
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
@@ -95,7 +100,13 @@ pub trait Store: Send + Sync {
 
     /// Makes `to` the confirmed token and `to.confirmed_at` the time of last use, if the state is still `from`
     /// and the session has not ended: one compare-and-swap on `(depth, slot)`. Relaxed.
-    async fn confirm(&self, user: UserId, id: SessionId, from: &State, to: &State) -> Result<bool, StoreError>;
+    async fn confirm(
+        &self,
+        user: UserId,
+        id: SessionId,
+        from: &State,
+        to: &State,
+    ) -> Result<bool, StoreError>;
 
     /// Writes when the session was last used. Relaxed.
     async fn touch(&self, user: UserId, id: SessionId, seen_at: Timestamp) -> Result<(), StoreError>;

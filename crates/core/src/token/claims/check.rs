@@ -19,13 +19,8 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Session variables that are ours, or that a gateway in front of Hasura sets or drops.
-const RESERVED_VARIABLES: &[&str] = &[
-    USER_ID,
-    DEFAULT_ROLE,
-    ALLOWED_ROLES,
-    "x-hasura-role",
-    "x-hasura-admin-secret",
-];
+const RESERVED_VARIABLES: &[&str] =
+    &[USER_ID, DEFAULT_ROLE, ALLOWED_ROLES, "x-hasura-role", "x-hasura-admin-secret"];
 
 /// Why claims may not be signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,9 +58,8 @@ impl Claims {
         if self.exp <= self.iat {
             return Err(ClaimsError::Lifetime);
         }
-        if let Some(text) = [&self.iss, &self.aud]
-            .into_iter()
-            .find(|text| text.contains(':') && !is_uri(text))
+        if let Some(text) =
+            [&self.iss, &self.aud].into_iter().find(|text| text.contains(':') && !is_uri(text))
         {
             return Err(ClaimsError::Uri(text.clone()));
         }
@@ -89,11 +83,7 @@ impl HasuraClaims {
         self.custom.keys().try_for_each(|name| check_variable(name))?;
         let roles = self.allowed_roles.iter().map(|role| (ALLOWED_ROLES, role));
         let custom = self.custom.iter().map(|(name, value)| (name.as_str(), value));
-        match roles
-            .chain(custom)
-            .chain([(USER_ID, &self.user_id)])
-            .find(|(_, value)| has_control(value))
-        {
+        match roles.chain(custom).chain([(USER_ID, &self.user_id)]).find(|(_, value)| has_control(value)) {
             Some((name, _)) => Err(ClaimsError::ControlCharacter(name.to_owned())),
             None => Ok(()),
         }
@@ -102,11 +92,7 @@ impl HasuraClaims {
 
 fn check_variable(name: &str) -> Result<(), ClaimsError> {
     let rest = name.strip_prefix("x-hasura-").unwrap_or_default();
-    if rest.is_empty()
-        || !rest
-            .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
-    {
+    if rest.is_empty() || !rest.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')) {
         return Err(ClaimsError::Variable(name.to_owned()));
     }
     // Servers that turn headers into variables read `_` as `-`.
@@ -127,20 +113,9 @@ fn is_uri(text: &str) -> bool {
         return false;
     };
     let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-    let rest = match rest
-        .strip_prefix("//[")
-        .and_then(|address| address.split_once(']'))
-    {
-        Some((address, rest))
-            if address
-                .bytes()
-                .all(|b| b.is_ascii_hexdigit() || b":.".contains(&b)) =>
-        {
-            rest
-        }
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let rest = match rest.strip_prefix("//[").and_then(|address| address.split_once(']')) {
+        Some((address, rest)) if address.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b)) => rest,
         _ => rest,
     };
     let (path, fragment) = rest.split_once('#').unwrap_or((rest, ""));

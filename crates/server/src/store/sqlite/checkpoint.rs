@@ -21,8 +21,9 @@ pub(super) struct Checkpointer {
 impl Checkpointer {
     pub(super) fn start(connection: Connection, wal: PathBuf) -> io::Result<Self> {
         let (nudge, nudged) = sync_channel(1);
-        let thread =
-            std::thread::Builder::new().name("store-checkpoint".into()).spawn(move || work(&connection, &wal, &nudged))?;
+        let thread = std::thread::Builder::new()
+            .name("store-checkpoint".into())
+            .spawn(move || work(&connection, &wal, &nudged))?;
         Ok(Self { nudge: Some(nudge), thread: Some(thread) })
     }
 

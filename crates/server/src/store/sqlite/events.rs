@@ -7,15 +7,17 @@ use super::users::{damaged, json};
 use crate::store::{Event, EventKind, NewEvent};
 
 pub(super) fn insert(db: &Connection, event: &NewEvent) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT INTO events (user_id, session_id, at, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute((
-            event.user.as_bytes(),
-            event.session.as_ref().map(SessionId::as_bytes),
-            event.at.as_millis(),
-            event.kind.name(),
-            event.detail.as_ref().map(json),
-        ))
-        .map(drop)
+    db.prepare_cached(
+        "INSERT INTO events (user_id, session_id, at, kind, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute((
+        event.user.as_bytes(),
+        event.session.as_ref().map(SessionId::as_bytes),
+        event.at.as_millis(),
+        event.kind.name(),
+        event.detail.as_ref().map(json),
+    ))
+    .map(drop)
 }
 
 pub(super) fn page(

@@ -76,7 +76,11 @@ pub(super) fn rotate(
     Ok(true)
 }
 
-pub(super) fn insert_service(db: &Connection, key: &ServiceKey, hash: &ServiceKeyHash) -> rusqlite::Result<()> {
+pub(super) fn insert_service(
+    db: &Connection,
+    key: &ServiceKey,
+    hash: &ServiceKeyHash,
+) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO service_keys (hash, service_key_id, name, scopes, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
@@ -102,9 +106,11 @@ pub(super) fn services(db: &Connection) -> rusqlite::Result<Vec<ServiceKey>> {
 }
 
 pub(super) fn revoke_service(db: &Connection, id: ServiceKeyId, at: Timestamp) -> rusqlite::Result<bool> {
-    db.prepare_cached("UPDATE service_keys SET revoked_at = ?2 WHERE service_key_id = ?1 AND revoked_at IS NULL")?
-        .execute((id.as_bytes(), at.as_millis()))
-        .map(|changed| changed > 0)
+    db.prepare_cached(
+        "UPDATE service_keys SET revoked_at = ?2 WHERE service_key_id = ?1 AND revoked_at IS NULL",
+    )?
+    .execute((id.as_bytes(), at.as_millis()))
+    .map(|changed| changed > 0)
 }
 
 fn service_key(row: &Row<'_>) -> rusqlite::Result<ServiceKey> {

@@ -7,7 +7,8 @@ use super::OpenError;
 /// Each migration, with the lowest schema version that a binary must know to work with its result.
 const MIGRATIONS: [(&str, u32); 1] = [(include_str!("../../../migrations/sqlite/0001_init.sql"), 1)];
 
-const META: &str = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID";
+const META: &str =
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID";
 
 /// Brings the schema up to date, each step in a transaction of its own; answers its version.
 pub(super) fn run(connection: &mut Connection) -> Result<u32, OpenError> {
@@ -33,7 +34,8 @@ pub(super) fn run(connection: &mut Connection) -> Result<u32, OpenError> {
 }
 
 fn number(connection: &Connection, name: &str) -> rusqlite::Result<u32> {
-    let bytes: Option<[u8; 4]> =
-        connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0)).optional()?;
+    let bytes: Option<[u8; 4]> = connection
+        .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+        .optional()?;
     Ok(bytes.map_or(0, u32::from_be_bytes))
 }

@@ -44,7 +44,9 @@ pub enum OpenError {
     #[error("the database cannot be opened: {0}")]
     Io(#[from] std::io::Error),
     /// A newer version of this program has changed the schema in a way that this one cannot work with.
-    #[error("this database needs a newer countersign: its schema wants version {needs}, this binary knows {knows}")]
+    #[error(
+        "this database needs a newer countersign: its schema wants version {needs}, this binary knows {knows}"
+    )]
     NewerBinaryNeeded {
         /// The lowest schema version that a binary must know.
         needs: u32,
@@ -90,7 +92,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn connect_for_reading(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "cache_size", -1000)?;
     connection.pragma_update(None, "mmap_size", 1_u64 << 30)?;

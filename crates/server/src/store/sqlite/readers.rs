@@ -20,11 +20,16 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
-        let connections = (0..CONNECTIONS).map(|_| super::connect_for_reading(path).map(Mutex::new)).collect::<Result<_, _>>()?;
+        let connections = (0..CONNECTIONS)
+            .map(|_| super::connect_for_reading(path).map(Mutex::new))
+            .collect::<Result<_, _>>()?;
         Ok(Self { connections, next: AtomicUsize::new(0) })
     }
 
-    pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    pub(super) fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let free = self.connections.iter().cycle().skip(turn % CONNECTIONS).take(CONNECTIONS);
         if let Some(connection) = free.clone().find_map(|connection| connection.try_lock().ok()) {

@@ -8,8 +8,8 @@ use countersign_core::token::FingerprintHash;
 use countersign_core::{Secret, SessionId, Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::users::{self, damaged};
 use super::events;
+use super::users::{self, damaged};
 use crate::store::{Held, Mode, NewEvent, Session};
 
 /// The columns that [`session`] reads, in its order.
@@ -76,7 +76,9 @@ pub(super) fn by_fingerprint(db: &Connection, fingerprint: &[u8; 32]) -> rusqlit
 
 fn held_sql(condition: &str) -> String {
     let user = users::COLUMNS;
-    format!("SELECT {COLUMNS}, {user} FROM sessions s JOIN users u ON u.user_id = s.user_id WHERE {condition}")
+    format!(
+        "SELECT {COLUMNS}, {user} FROM sessions s JOIN users u ON u.user_id = s.user_id WHERE {condition}"
+    )
 }
 
 fn read_held(row: &Row<'_>) -> rusqlite::Result<Held> {
@@ -84,7 +86,9 @@ fn read_held(row: &Row<'_>) -> rusqlite::Result<Held> {
 }
 
 pub(super) fn living(db: &Connection, user: UserId) -> rusqlite::Result<Vec<Session>> {
-    let sql = format!("SELECT {COLUMNS} FROM sessions s WHERE s.user_id = ?1 AND s.ended_at IS NULL ORDER BY s.session_id");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM sessions s WHERE s.user_id = ?1 AND s.ended_at IS NULL ORDER BY s.session_id"
+    );
     db.prepare_cached(&sql)?.query_map([user.as_bytes()], session)?.collect()
 }
 
@@ -115,21 +119,36 @@ pub(super) fn confirm(
     Ok(changed == 1)
 }
 
-pub(super) fn touch(db: &Connection, user: UserId, id: SessionId, seen_at: Timestamp) -> rusqlite::Result<()> {
-    db.prepare_cached("UPDATE sessions SET seen_at = max(seen_at, ?3) WHERE user_id = ?1 AND session_id = ?2")?
-        .execute((user.as_bytes(), id.as_bytes(), seen_at.as_millis()))
-        .map(drop)
+pub(super) fn touch(
+    db: &Connection,
+    user: UserId,
+    id: SessionId,
+    seen_at: Timestamp,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE sessions SET seen_at = max(seen_at, ?3) WHERE user_id = ?1 AND session_id = ?2",
+    )?
+    .execute((user.as_bytes(), id.as_bytes(), seen_at.as_millis()))
+    .map(drop)
 }
 
 /// Ends a session and its forks; the event is recorded if any ended.
-pub(super) fn end(db: &Connection, user: UserId, id: SessionId, ending: &Ending) -> rusqlite::Result<Vec<SessionId>> {
+pub(super) fn end(
+    db: &Connection,
+    user: UserId,
+    id: SessionId,
+    ending: &Ending,
+) -> rusqlite::Result<Vec<SessionId>> {
     let ended = db
         .prepare_cached(
             "UPDATE sessions SET ended_at = ?3, end_reason = ?4
              WHERE user_id = ?1 AND (session_id = ?2 OR parent_id = ?2) AND ended_at IS NULL
              RETURNING session_id",
         )?
-        .query_map((user.as_bytes(), id.as_bytes(), ending.event.at.as_millis(), ending.reason.name()), session_id)?
+        .query_map(
+            (user.as_bytes(), id.as_bytes(), ending.event.at.as_millis(), ending.reason.name()),
+            session_id,
+        )?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     deny(db, &ended, ending)?;
     if !ended.is_empty() {
@@ -167,7 +186,8 @@ pub(super) fn end_all(
 }
 
 fn deny(db: &Connection, ended: &[SessionId], ending: &Ending) -> rusqlite::Result<()> {
-    let mut insert = db.prepare_cached("INSERT INTO denylist (kind, id, not_after) VALUES ('session', ?1, ?2)")?;
+    let mut insert =
+        db.prepare_cached("INSERT INTO denylist (kind, id, not_after) VALUES ('session', ?1, ?2)")?;
     ended.iter().try_for_each(|id| insert.execute((id.as_bytes(), ending.deny_until.as_millis())).map(drop))
 }
 

@@ -13,8 +13,8 @@ use super::writer::Durability::{Durable, Relaxed};
 use super::writer::WriteError;
 use super::{SqliteStore, events, keys, limits, sessions, users};
 use crate::store::{
-    Allowance, Created, Event, Held, KeyMove, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session, SigningKeyRow,
-    Store, StoreError, User, UserChange,
+    Allowance, Created, Event, Held, KeyMove, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session,
+    SigningKeyRow, Store, StoreError, User, UserChange,
 };
 
 /// Rows of a kind that one sweep deletes at most, so that no write waits long behind it.
@@ -22,7 +22,12 @@ const SWEEP: u32 = 500;
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn create_user(&self, user: &User, names: &[NameKey], event: NewEvent) -> Result<Created, StoreError> {
+    async fn create_user(
+        &self,
+        user: &User,
+        names: &[NameKey],
+        event: NewEvent,
+    ) -> Result<Created, StoreError> {
         let (user, names) = (user.clone(), names.to_vec());
         match self.writer.write(Durable, move |db| users::insert(db, &user, &names, &event)).await {
             Ok(()) => Ok(Created::Done),
@@ -75,7 +80,13 @@ impl Store for SqliteStore {
         self.readers.read(|db| sessions::living(db, user))
     }
 
-    async fn confirm(&self, user: UserId, id: SessionId, from: &State, to: &State) -> Result<bool, StoreError> {
+    async fn confirm(
+        &self,
+        user: UserId,
+        id: SessionId,
+        from: &State,
+        to: &State,
+    ) -> Result<bool, StoreError> {
         let (from, to) = (*from, *to);
         Ok(self.writer.write(Relaxed, move |db| sessions::confirm(db, user, id, &from, &to)).await?)
     }
@@ -164,7 +175,8 @@ impl Store for SqliteStore {
 
     async fn secret_proof(&self, proof: [u8; 32]) -> Result<[u8; 32], StoreError> {
         let stored = |db: &Connection| {
-            db.query_row("SELECT value FROM meta WHERE name = 'secret_proof'", [], |row| row.get(0)).optional()
+            db.query_row("SELECT value FROM meta WHERE name = 'secret_proof'", [], |row| row.get(0))
+                .optional()
         };
         if let Some(found) = self.readers.read(stored)? {
             return Ok(found);

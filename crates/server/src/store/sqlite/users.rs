@@ -11,7 +11,12 @@ use crate::store::{NameKey, NewEvent, User, UserChange};
 pub(super) const COLUMNS: &str = "u.user_id, u.email, u.username, u.password, u.roles, u.default_role, u.claims, \
      u.claims_epoch, u.disabled, u.created_at";
 
-pub(super) fn insert(db: &Connection, user: &User, names: &[NameKey], event: &NewEvent) -> rusqlite::Result<()> {
+pub(super) fn insert(
+    db: &Connection,
+    user: &User,
+    names: &[NameKey],
+    event: &NewEvent,
+) -> rusqlite::Result<()> {
     for name in names {
         db.prepare_cached("INSERT INTO user_names (name_key, user_id) VALUES (?1, ?2)")?
             .execute((name.as_str(), user.id.as_bytes()))?;
@@ -51,9 +56,11 @@ pub(super) fn by_name(db: &Connection, name: &NameKey) -> rusqlite::Result<Optio
 
 pub(super) fn page(db: &Connection, after: Option<UserId>, limit: u32) -> rusqlite::Result<Vec<User>> {
     let after = after.as_ref().map_or([].as_slice(), |id| id.as_bytes().as_slice());
-    db.prepare_cached(&format!("SELECT {COLUMNS} FROM users u WHERE u.user_id > ?1 ORDER BY u.user_id LIMIT ?2"))?
-        .query_map((after, limit), |row| user(row, 0))?
-        .collect()
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM users u WHERE u.user_id > ?1 ORDER BY u.user_id LIMIT ?2"
+    ))?
+    .query_map((after, limit), |row| user(row, 0))?
+    .collect()
 }
 
 /// Answers the sessions that ended, or `None` if there is no such user.
@@ -87,7 +94,9 @@ pub(super) fn change(
     .execute((key, ending.deny_until.as_millis()))?;
     events::insert(db, &ending.event)?;
     match change {
-        UserChange::Disabled(true) | UserChange::Password(_) => sessions::end_all(db, id, None, ending).map(Some),
+        UserChange::Disabled(true) | UserChange::Password(_) => {
+            sessions::end_all(db, id, None, ending).map(Some)
+        }
         UserChange::Disabled(false) | UserChange::Roles(..) => Ok(Some(Vec::new())),
     }
 }
@@ -125,6 +134,9 @@ pub(super) fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, at: usize
 }
 
 /// A value that this program did not write.
-pub(super) fn damaged(at: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+pub(super) fn damaged(
+    at: usize,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, error.into())
 }
