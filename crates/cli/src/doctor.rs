@@ -36,27 +36,25 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<ExitCode> {
             if active == 1 && announced >= 1 { report.good(line) } else { report.bad(line) }
         }
     }
-    Ok(report.code)
+    println!("{} good, {} faults", report.good, report.faults);
+    Ok(if report.faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+#[derive(Default)]
 struct Report {
-    code: ExitCode,
-}
-
-impl Default for Report {
-    fn default() -> Self {
-        Self { code: ExitCode::SUCCESS }
-    }
+    good: usize,
+    faults: usize,
 }
 
 impl Report {
-    fn good(&self, line: impl std::fmt::Display) {
+    fn good(&mut self, line: impl std::fmt::Display) {
         println!("ok     {line}");
+        self.good += 1;
     }
 
     fn bad(&mut self, line: impl std::fmt::Display) {
         println!("fault  {line}");
-        self.code = ExitCode::FAILURE;
+        self.faults += 1;
     }
 
     /// Whether nobody else can read a file or folder.

@@ -78,7 +78,7 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
 }
 
 /// `countersign migrate`: opening is all it takes.
-pub(crate) async fn migrate(place: Place) -> anyhow::Result<ExitCode> {
+pub(crate) fn migrate(place: &Place) -> anyhow::Result<ExitCode> {
     let data = place.load()?.data;
     let path = database(&data);
     let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;

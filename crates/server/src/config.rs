@@ -16,6 +16,7 @@ use crate::store::{Allowance, LONGEST_ACCESS_TTL};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// Where to listen. `127.0.0.1` also listens on `::1`, as browsers may take either for `localhost`.
     pub listen: SocketAddr,
@@ -262,7 +263,7 @@ impl Config {
     fn judge_lives(&self, faults: &mut Vec<String>) {
         for (name, Span(life), most) in [
             ("access_ttl", self.access_ttl, LONGEST_ACCESS_TTL),
-            ("mint_ttl", self.mint_ttl, Duration::from_secs(300)),
+            ("mint_ttl", self.mint_ttl, Duration::from_mins(5)),
         ] {
             if life.subsec_millis() != 0 || life < Duration::from_secs(1) || life > most {
                 faults.push(format!("{name}: whole seconds from 1s to {}, not {}", Span(most), Span(life)));
@@ -337,7 +338,7 @@ impl Settings {
     /// What is allowed, but not meant for real use.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.access_ttl.0 < Duration::from_secs(60) {
+        if self.access_ttl.0 < Duration::from_mins(1) {
             warnings.push(format!("access_ttl: {} is for tests", self.access_ttl));
         }
         if self.signing_alg == Algorithm::Hs256 {

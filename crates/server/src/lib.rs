@@ -52,7 +52,7 @@ pub fn graphql_schema() -> String {
 /// How often signing keys that another process changed are noticed.
 const KEYS_EVERY: Duration = Duration::from_secs(2);
 /// How often rows that nobody will ask for are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// What the server does beside answering; runs until dropped.
 pub async fn upkeep(app: Arc<app::App>) {

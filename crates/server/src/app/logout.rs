@@ -12,7 +12,7 @@ use super::{App, Authenticated, Error, Presented};
 use crate::store::{EventKind, Held, Mode, NewEvent};
 
 /// How long after its expiry an access token can still end its session: a laptop that slept over night.
-const LATE: Duration = Duration::from_secs(24 * 3600);
+const LATE: Duration = Duration::from_hours(24);
 
 /// Everything by which a request that logs out may name its session.
 #[derive(Clone, Copy, Default)]
@@ -47,7 +47,10 @@ impl App {
         let mut first = None;
         let mut refused = |error: Error| match error {
             Error::Store(_) | Error::Internal(_) => Err(error),
-            other => Ok(drop(first.get_or_insert(other))),
+            other => {
+                first.get_or_insert(other);
+                Ok(())
+            }
         };
         for (token, mode) in [(by.by_body, Mode::Header), (by.by_cookie, Mode::Cookie)] {
             let Some(refresh) = token else { continue };

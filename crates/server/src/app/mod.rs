@@ -37,6 +37,7 @@ pub use error::{Error, Wire};
 pub use login::{Credentials, Login};
 pub use logout::Leaving;
 pub use mint::Minted;
+pub use passwords::PasswordError;
 pub use recognise::Presented;
 pub use service_keys::{SCOPES, Scope};
 pub use signing_keys::Rotation;
@@ -177,9 +178,9 @@ impl App {
 }
 
 /// The most that two honest clocks may differ.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
 /// How long an ended session is kept, so that a late logout of it still gets its answer.
-const KEEP_ENDED: Duration = Duration::from_secs(30 * 86_400);
+const KEEP_ENDED: Duration = Duration::from_hours(30 * 24);
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];

@@ -20,7 +20,8 @@ const KEEP_MEMORY: Duration = Duration::from_secs(10);
 
 /// Why no answer was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PasswordError {
+#[non_exhaustive]
+pub enum PasswordError {
     /// Too many log-ins wait already.
     #[error("the password queue is full")]
     Busy,
@@ -132,7 +133,8 @@ impl Work {
                 let (Some(salt), Some(wanted)) = (&hash.salt, &hash.hash) else {
                     return Err(PasswordError::Hash);
                 };
-                let ours = Params::try_from(&hash).is_ok_and(|params| params == Params::DEFAULT);
+                let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+                let ours = Params::try_from(&hash).is_ok_and(|params| costs(&params) == costs(&Params::DEFAULT));
                 if !ours || hash.algorithm != argon2::ARGON2ID_IDENT {
                     return Err(PasswordError::Hash);
                 }

@@ -43,7 +43,7 @@ impl App {
                 Verdict::Reuse => return Err(self.end_reused(&held, &token, now).await?),
             };
             let session = Session { life: Life { seen_at: now, ..held.session.life }, state, ..held.session };
-            return self.hand_out(Held { session, ..held }, now);
+            return self.hand_out(&Held { session, ..held }, now);
         }
         Err(Error::Code(Code::Unavailable))
     }
@@ -88,9 +88,9 @@ impl App {
     }
 
     /// What a refresh answers: the child of the confirmed token.
-    fn hand_out(&self, held: Held, now: Timestamp) -> Result<Issued, Error> {
+    fn hand_out(&self, held: &Held, now: Timestamp) -> Result<Issued, Error> {
         let child = held.session.state.child(now, self.settings.windows());
-        self.issue(&held, child, now)
+        self.issue(held, child, now)
     }
 
     /// Signs an access token and seals the refresh token at `place`.

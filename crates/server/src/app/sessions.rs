@@ -7,7 +7,7 @@ use super::{App, Authenticated, Error};
 use crate::store::{Event, EventKind, NewEvent, Session};
 
 /// The most events that one answer holds.
-pub const EVENTS_AT_ONCE: u32 = 100;
+const EVENTS_AT_ONCE: u32 = 100;
 
 impl App {
     /// The living sessions of a user, oldest first.

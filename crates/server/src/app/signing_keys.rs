@@ -21,9 +21,9 @@ use crate::seal::MasterSecret;
 use crate::store::{KeyMove, KeyState, LONGEST_ACCESS_TTL, SigningKeyRow, Store};
 
 /// How long a key is published before it signs, so that every cache has it.
-const NOTICE: Duration = Duration::from_secs(3600);
+const NOTICE: Duration = Duration::from_hours(1);
 /// How long a key is published after its last token has expired: caches and clocks.
-const LINGER: Duration = Duration::from_secs(600);
+const LINGER: Duration = Duration::from_mins(10);
 
 /// The keys in use, read anew when the database has others.
 pub(super) struct Keyring(RwLock<Arc<Loaded>>);

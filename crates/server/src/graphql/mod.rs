@@ -60,13 +60,14 @@ async fn execute(
     Ok((cookies, Json(answer)).into_response())
 }
 
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// A page to try queries on, in development; otherwise 405, as `GET` executes nothing here.
 async fn try_page(State(app): State<Arc<App>>) -> Result<Response, Refused> {
     if !app.settings().development {
         return Err(Refused::with_status(StatusCode::METHOD_NOT_ALLOWED, "POST it, as application/json"));
     }
-    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("../../templates/graphql.html")))
         .into_response())
 }

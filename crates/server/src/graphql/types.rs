@@ -6,6 +6,7 @@ use crate::http::view::{SessionAnswer, SessionPart, UserView};
 
 /// What a login, sign-up or refresh answers.
 #[derive(SimpleObject)]
+#[expect(clippy::struct_field_names, reason = "the field is called so in REST too")]
 pub(super) struct Session {
     /// The access token: keep it in memory, send it as `Authorization: Bearer …`.
     jwt: String,

@@ -89,23 +89,23 @@ fn line(
     http_only: bool,
     life: Option<Duration>,
 ) -> Option<HeaderValue> {
-    let mut line = format!("{}={value}; Path=/; Secure", name(settings, short));
-    line.push_str(match settings.same_site {
+    let mut text = format!("{}={value}; Path=/; Secure", name(settings, short));
+    text.push_str(match settings.same_site {
         SameSite::Lax => "; SameSite=Lax",
         SameSite::Strict => "; SameSite=Strict",
     });
     if http_only {
-        line.push_str("; HttpOnly");
+        text.push_str("; HttpOnly");
     }
     if !settings.cookie_domain.is_empty() {
-        line.push_str("; Domain=");
-        line.push_str(&settings.cookie_domain);
+        text.push_str("; Domain=");
+        text.push_str(&settings.cookie_domain);
     }
     if let Some(life) = life {
-        line.push_str("; Max-Age=");
-        line.push_str(&life.as_secs().to_string());
+        text.push_str("; Max-Age=");
+        text.push_str(&life.as_secs().to_string());
     }
-    let mut value = HeaderValue::try_from(line).ok()?;
+    let mut value = HeaderValue::try_from(text).ok()?;
     value.set_sensitive(true);
     Some(value)
 }

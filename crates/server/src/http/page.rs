@@ -50,8 +50,8 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> Result<Response, Refuse
 /// The URL of a file; it changes with the file, so that browsers may keep what they have.
 fn url(name: &str) -> String {
     let hash = Assets::get(name).map(|file| file.metadata.sha256_hash()).unwrap_or_default();
-    let version: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("/assets/{name}?v={version}")
+    let [a, b, c, d, ..] = hash;
+    format!("/assets/{name}?v={:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 /// One of the page's files.

@@ -35,6 +35,7 @@ pub struct StoreError(pub String);
 /// What [`Store::create_user`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
+#[expect(clippy::exhaustive_enums, reason = "a use case that overlooks an outcome must not compile")]
 pub enum Created {
     /// The user is stored.
     Done,

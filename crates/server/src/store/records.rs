@@ -12,11 +12,11 @@ use zeroize::Zeroizing;
 
 /// An enum whose variants are words: on the wire, in the database and in logs alike.
 macro_rules! words {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
 
         impl $name {
             /// The word.
@@ -76,6 +76,7 @@ impl NameKey {
 
 /// A change to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store that overlooks a change must not compile")]
 pub enum UserChange {
     /// Disables or enables the account.
     Disabled(bool),
@@ -87,8 +88,10 @@ pub enum UserChange {
 
 words! {
     /// How a session's tokens travel; fixed at login.
+    #[derive(Default)]
     pub enum Mode {
         /// The refresh token is in an `HttpOnly` cookie.
+        #[default]
         Cookie = "cookie",
         /// The refresh token is in the answer's body and in the request's.
         Header = "header",
@@ -252,12 +255,6 @@ pub struct ServiceKey {
     pub created_at: Timestamp,
 }
 
-impl Default for Mode {
-    fn default() -> Self {
-        Self::Cookie
-    }
-}
-
 impl<'de> Deserialize<'de> for Mode {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let word = String::deserialize(from)?;
@@ -273,4 +270,4 @@ impl Session {
 }
 
 /// How long a deny-list entry must be kept after `now`: longer than any access token can live.
-pub const LONGEST_ACCESS_TTL: Duration = Duration::from_secs(3600);
+pub const LONGEST_ACCESS_TTL: Duration = Duration::from_hours(1);

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 /// A shorter log is left alone, for as long as a minute.
 const WORTH_IT: u64 = 4 << 20;
-const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
+const AT_LEAST_EVERY: Duration = Duration::from_mins(1);
 
 /// The thread that makes checkpoints; it makes a last one when it is dropped.
 pub(super) struct Checkpointer {
