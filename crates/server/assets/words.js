@@ -54,12 +54,20 @@ export function device(userAgent) {
 /** What an entry of the audit says; unknown kinds keep their name. */
 export function happening(kind) {
   const said = {
+    adopt: 'A refresh healed what the database had lost',
+    disabled: 'Account disabled',
+    enabled: 'Account enabled',
+    fingerprint_mismatch: 'A refresh token came from the wrong browser',
+    fork: 'A tab took a session of its own',
     login: 'Signed in',
     login_failed: 'A sign-in was refused',
     logout: 'Logged out',
     logout_all: 'Logged out everywhere',
-    refresh_reuse: 'An old refresh token was shown; its session was ended',
-    revoke: 'A session was ended',
+    mint_stale: 'A page was rendered with an old refresh token',
+    password_changed: 'Password changed',
+    reuse: 'An old refresh token was shown; its session was ended',
+    revoked: 'A session was ended',
+    roles_changed: 'Roles changed',
     signup: 'Account created',
   }
   const plain = kind.replaceAll('_', ' ')
