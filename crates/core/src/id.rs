@@ -104,10 +104,7 @@ ids! {
 fn parse_hex(text: &str) -> Option<[u8; 16]> {
     // `from_str_radix` alone would also take a sign and capital letters: one id, one text.
     let canonical = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    canonical
-        .then(|| u128::from_str_radix(text, 16).ok())
-        .flatten()
-        .map(u128::to_be_bytes)
+    canonical.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)
 }
 
 #[cfg(test)]
@@ -125,12 +122,9 @@ mod tests {
 
     #[test]
     fn one_id_has_one_text() {
-        for bad in [
-            "",
-            "usr_",
-            "usr_0123456789AB7fffbfffffffffffffff",
-            "usr_+123456789ab7fffbfffffffffffffff",
-        ] {
+        for bad in
+            ["", "usr_", "usr_0123456789AB7fffbfffffffffffffff", "usr_+123456789ab7fffbfffffffffffffff"]
+        {
             assert!(bad.parse::<UserId>().is_err(), "{bad}");
         }
     }

@@ -17,8 +17,10 @@
 pub mod code;
 mod id;
 mod secret;
-
+#[cfg(feature = "issuer")]
+pub mod session;
 mod time;
+pub mod token;
 
 pub use code::{Action, Code};
 pub use id::{IdError, ServiceKeyId, SessionId, UserId};
