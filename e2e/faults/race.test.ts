@@ -14,12 +14,13 @@ after(() => stack.remove())
 /** How many refreshes the server has judged to confirm a token, as it counts them itself. */
 async function confirms(key: string): Promise<number> {
   const answer = await fetch(`${stack.url}/metrics`, { headers: { authorization: `Bearer ${key}` } })
+  assert.equal(answer.status, 200)
   const count = /^countersign_refresh_total\{.*verdict="confirm".*\} (\d+)/m.exec(await answer.text())
   return Number(count?.[1] ?? 0)
 }
 
 test('64 tabs show one refresh token at once: all get the same child, and one confirm is written', async () => {
-  const { key } = JSON.parse(await stack.command('keys', 'service', 'add', '--scope', 'metrics', '--json'))
+  const [{ key }] = JSON.parse(await stack.command('keys', 'service', 'add', '--scope', 'metrics', '--json'))
   const [visitor] = await Visitor.signedUp(stack.url)
   await visitor.refresh()
   await passing(1100) // the grace after sign-up, in which nothing needs to be written
