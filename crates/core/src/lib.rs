@@ -20,6 +20,7 @@ mod secret;
 #[cfg(feature = "issuer")]
 pub mod session;
 mod time;
+pub mod token;
 
 pub use code::{Action, Code};
 pub use id::{IdError, ServiceKeyId, SessionId, UserId};

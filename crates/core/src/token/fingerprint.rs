@@ -1,0 +1,137 @@
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::Secret;
+
+/// The secret in the fingerprint cookie, whose hash is in the access token: 32 bytes, in the cookie as 43
+/// characters of base64url.
+#[derive(Debug)]
+pub struct FingerprintCookie(Secret<32>);
+
+/// A text that is not a fingerprint cookie's value, or not a hash of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a fingerprint")]
+pub struct FingerprintError;
+
+impl FingerprintCookie {
+    /// The cookie of this secret.
+    pub const fn new(secret: Secret<32>) -> Self {
+        Self(secret)
+    }
+
+    /// The cookie with this value.
+    ///
+    /// # Errors
+    /// [`FingerprintError`] unless it is 43 characters of base64url without stray bits: one secret, one text.
+    pub fn parse(value: &str) -> Result<Self, FingerprintError> {
+        Secret::fill_with(|bytes| {
+            let length = BASE64_URL_SAFE_NO_PAD
+                .decode_slice(value, bytes)
+                .map_err(|_| FingerprintError)?;
+            if length == bytes.len() {
+                Ok(())
+            } else {
+                Err(FingerprintError)
+            }
+        })
+        .map(Self)
+    }
+
+    /// The value, for `Set-Cookie` only.
+    pub fn text(&self) -> Zeroizing<String> {
+        Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(self.0.expose()))
+    }
+
+    /// What stands in the access token and in the database: the hash of the value's text, so that anybody
+    /// who sees the cookie can compute it.
+    pub fn hash(&self) -> FingerprintHash {
+        FingerprintHash::of_text(&self.text())
+    }
+}
+
+/// SHA-256 of a fingerprint cookie's value: 32 bytes, as text 64 lower-case hex digits.
+#[derive(Clone, Copy, Eq)]
+pub struct FingerprintHash([u8; 32]);
+
+impl FingerprintHash {
+    /// The hash with these bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, as databases hold them.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The hash with this text.
+    ///
+    /// # Errors
+    /// [`FingerprintError`] unless it is 64 lower-case hex digits.
+    pub fn from_hex(hex: &str) -> Result<Self, FingerprintError> {
+        let digits = hex.as_bytes().as_chunks::<2>();
+        let mut bytes = [0; 32];
+        if digits.0.len() != bytes.len() || !digits.1.is_empty() {
+            return Err(FingerprintError);
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(digits.0) {
+            *byte = nibble(*high)? << 4 | nibble(*low)?;
+        }
+        Ok(Self(bytes))
+    }
+
+    fn of_text(text: &str) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        Self(hash)
+    }
+}
+
+fn nibble(digit: u8) -> Result<u8, FingerprintError> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(FingerprintError),
+    }
+}
+
+/// In time that does not depend on where they differ.
+impl PartialEq for FingerprintHash {
+    fn eq(&self, other: &Self) -> bool {
+        verify_slices_are_equal(&self.0, &other.0).is_ok()
+    }
+}
+
+impl fmt::Display for FingerprintHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (high, low) = self.0.split_at(16);
+        [high, low]
+            .into_iter()
+            .filter_map(|half| half.try_into().ok())
+            .try_for_each(|half| write!(f, "{:032x}", u128::from_be_bytes(half)))
+    }
+}
+
+impl fmt::Debug for FingerprintHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for FingerprintHash {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for FingerprintHash {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::from_hex(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,46 @@
+//! One user's claims, and keys to sign them.
+
+use std::collections::BTreeMap;
+
+use countersign_core::token::{Algorithm, Checks, Claims, HasuraClaims, KeySet, SigningKey};
+use countersign_core::{SessionId, Timestamp, UserId};
+
+pub(crate) const ISSUER: &str = "https://auth.example";
+pub(crate) const ISSUED: u64 = 1_800_000_000;
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(ISSUED + 60);
+
+pub(crate) fn checks() -> Checks {
+    Checks::new(ISSUER, "api")
+}
+
+pub(crate) fn claims() -> Claims {
+    Claims {
+        iss: ISSUER.to_owned(),
+        sub: UserId::from_bytes([1; 16]),
+        aud: "api".to_owned(),
+        iat: ISSUED,
+        exp: ISSUED + 900,
+        jti: "b7k".to_owned(),
+        sid: SessionId::from_bytes([2; 16]),
+        cep: 3,
+        client_id: "countersign".to_owned(),
+        preferred_username: Some("ada".to_owned()),
+        hasura: HasuraClaims {
+            user_id: "usr_1".to_owned(),
+            default_role: "user".to_owned(),
+            allowed_roles: vec!["user".to_owned(), "editor".to_owned()],
+            custom: BTreeMap::from([("x-hasura-org-id".to_owned(), "7".to_owned())]),
+            fingerprint: None,
+        },
+        extra: serde_json::Map::new(),
+    }
+}
+
+/// The keys that verify what `key` signs.
+pub(crate) fn key_set(key: &SigningKey) -> KeySet {
+    let mut set: KeySet = key.public().cloned().into_iter().collect();
+    if key.algorithm() == Algorithm::Hs256 {
+        set.danger_insert_hs256(&key.to_bytes().unwrap()).unwrap();
+    }
+    set
+}
