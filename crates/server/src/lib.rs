@@ -1,1 +1,3 @@
 //! The Countersign auth server as a library.
+
+pub mod store;

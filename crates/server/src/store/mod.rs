@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! app ──► Store ──► sqlite::SqliteStore ──► one writer thread (group commit)   ──► countersign.db (WAL)
-//!                                      └──► reader threads (snapshots of WAL) ──►
+//!                                      └──► a reader for each core (snapshots) ────►
 //! ```
 //!
 //! Every write belongs to one of two durability classes, said in its documentation and kept by the
@@ -23,8 +23,8 @@ use countersign_core::session::State;
 use countersign_core::{ServiceKeyId, SessionId, Timestamp, UserId};
 
 pub use records::{
-    Event, EventKind, Held, KeyState, Mode, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session, SigningKeyRow, User,
-    UserChange,
+    Event, EventKind, Held, KeyState, LONGEST_ACCESS_TTL, Mode, NameKey, NewEvent, ServiceKey,
+    ServiceKeyHash, Session, SigningKeyRow, User, UserChange,
 };
 
 /// The store cannot answer: the disk is full or read-only, the database is locked or gone. Always worth a retry.
@@ -35,6 +35,7 @@ pub struct StoreError(pub String);
 /// What [`Store::create_user`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Created {
     /// The user is stored.
     Done,
@@ -55,7 +56,12 @@ pub struct Allowance {
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Creates a user and its names; `event` is recorded with it. Durable.
-    async fn create_user(&self, user: &User, names: &[NameKey], event: NewEvent) -> Result<Created, StoreError>;
+    async fn create_user(
+        &self,
+        user: &User,
+        names: &[NameKey],
+        event: NewEvent,
+    ) -> Result<Created, StoreError>;
 
     /// The user of this id.
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
@@ -95,7 +101,13 @@ pub trait Store: Send + Sync {
 
     /// Makes `to` the confirmed token and `to.confirmed_at` the time of last use, if the state is still `from`
     /// and the session has not ended: one compare-and-swap on `(depth, slot)`. Relaxed.
-    async fn confirm(&self, user: UserId, id: SessionId, from: &State, to: &State) -> Result<bool, StoreError>;
+    async fn confirm(
+        &self,
+        user: UserId,
+        id: SessionId,
+        from: &State,
+        to: &State,
+    ) -> Result<bool, StoreError>;
 
     /// Writes when the session was last used. Relaxed.
     async fn touch(&self, user: UserId, id: SessionId, seen_at: Timestamp) -> Result<(), StoreError>;
@@ -165,6 +177,11 @@ pub trait Store: Send + Sync {
     /// Ties the database to its master secret: stores `proof` if none is there, and answers what is there.
     /// Durable.
     async fn secret_proof(&self, proof: [u8; 32]) -> Result<[u8; 32], StoreError>;
+
+    /// Removes a bounded number of rows that nobody will ask for again: sessions that ended or ran out of time
+    /// and events, both `keep_ended` before `now`; deny-list entries past their time; attempts whose allowance
+    /// is whole again. Answers how many: call it again soon if there were any. Relaxed.
+    async fn sweep(&self, now: Timestamp, keep_ended: Duration) -> Result<u64, StoreError>;
 
     /// Whether reads and writes work now (a write of no consequence is made and committed).
     async fn ready(&self) -> Result<(), StoreError>;

@@ -37,9 +37,14 @@ pub struct User {
 
 /// An e-mail address or user name in the one form in which it is compared: see `app::names`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NameKey(pub(crate) String);
+pub struct NameKey(String);
 
 impl NameKey {
+    /// The key of a text that is in that form already.
+    pub const fn from_folded(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text, as the index table holds it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -48,6 +53,7 @@ impl NameKey {
 
 /// A change to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UserChange {
     /// Disables or enables the account.
     Disabled(bool),
@@ -60,6 +66,7 @@ pub enum UserChange {
 /// How a session's tokens travel; fixed at login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Mode {
     /// The refresh token is in an `HttpOnly` cookie.
     #[default]
@@ -107,6 +114,7 @@ pub struct Held {
 /// What happened to an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EventKind {
     /// A refresh healed a confirm that the database had lost.
     Adopt,
@@ -167,6 +175,7 @@ pub struct Event {
 /// Where a signing key is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum KeyState {
     /// Published, and signs nothing yet.
     Announced,
@@ -217,9 +226,11 @@ pub struct ServiceKey {
 impl Session {
     /// Why the session is over at `now`, if it is.
     pub fn over(&self, now: Timestamp) -> Option<EndReason> {
-        self.ended.map(|(_, reason)| reason).or_else(|| self.life.ended(now))
+        self.ended
+            .map(|(_, reason)| reason)
+            .or_else(|| self.life.ended(now))
     }
 }
 
 /// How long a deny-list entry must be kept after `now`: longer than any access token can live.
-pub const LONGEST_ACCESS_TTL: Duration = Duration::from_secs(3600);
+pub const LONGEST_ACCESS_TTL: Duration = Duration::from_hours(1);
