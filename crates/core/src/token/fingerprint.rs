@@ -135,3 +135,26 @@ impl<'de> Deserialize<'de> for FingerprintHash {
         Self::from_hex(&String::deserialize(from)?).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_has_one_text() {
+        let hash = FingerprintHash::from_bytes([0xab; 32]);
+        assert_eq!(FingerprintHash::from_hex(&"ab".repeat(32)), Ok(hash));
+        assert_eq!(hash.to_string(), "ab".repeat(32));
+        for bad in ["", "AB", "zz", "+b", "a"] {
+            assert!(FingerprintHash::from_hex(&bad.repeat(32)).is_err(), "{bad}");
+        }
+        assert!(FingerprintHash::from_hex(&"ab".repeat(33)).is_err());
+        assert_ne!(hash, FingerprintHash::from_bytes([0xac; 32]));
+    }
+
+    #[test]
+    fn a_cookie_does_not_print() {
+        let cookie = FingerprintCookie::parse(&"A".repeat(43)).unwrap();
+        assert_eq!(format!("{cookie:?}"), "FingerprintCookie(Secret(..))");
+    }
+}
