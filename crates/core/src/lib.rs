@@ -17,6 +17,7 @@
 pub mod code;
 mod id;
 mod secret;
+mod text;
 mod time;
 pub mod token;
 
