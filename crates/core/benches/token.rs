@@ -122,8 +122,7 @@ impl Bare {
             Self::Hs256(key) => hmac::sign(key, signed).as_ref().to_vec(),
             Self::Rs256(pair, _) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, random, signed, &mut signature)
-                    .unwrap();
+                pair.sign(&RSA_PKCS1_SHA256, random, signed, &mut signature).unwrap();
                 signature
             }
         };
@@ -147,10 +146,7 @@ impl Bare {
 }
 
 fn tokens(criterion: &mut Criterion) {
-    #[expect(
-        clippy::disallowed_types,
-        reason = "the library signs with its own generator only"
-    )]
+    #[expect(clippy::disallowed_types, reason = "the library signs with its own generator only")]
     let random = rand::SystemRandom::new();
     let (claims, checks) = (claims(), Checks::new(ISSUER, "api"));
     for &algorithm in Algorithm::ALL {
@@ -172,12 +168,7 @@ fn tokens(criterion: &mut Criterion) {
         });
         group.bench_function("verify, bare", |b| b.iter(|| bare.verify(black_box(&token))));
         group.bench_function("verify", |b| {
-            b.iter(|| {
-                Unverified::parse(black_box(&token))
-                    .unwrap()
-                    .verify(&keys, &checks, NOW)
-                    .unwrap()
-            });
+            b.iter(|| Unverified::parse(black_box(&token)).unwrap().verify(&keys, &checks, NOW).unwrap());
         });
         group.finish();
     }

@@ -120,13 +120,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: &'static [Self] = &[
-        Self::Absolute,
-        Self::Idle,
-        Self::Logout,
-        Self::Reuse,
-        Self::Revoked,
-    ];
+    pub const ALL: &'static [Self] = &[Self::Absolute, Self::Idle, Self::Logout, Self::Reuse, Self::Revoked];
 
     /// The word on the wire and in the database.
     pub const fn name(self) -> &'static str {

@@ -116,12 +116,9 @@ mod tests {
 
     #[test]
     fn one_id_has_one_text() {
-        for bad in [
-            "",
-            "usr_",
-            "usr_0123456789AB7fffbfffffffffffffff",
-            "usr_+123456789ab7fffbfffffffffffffff",
-        ] {
+        for bad in
+            ["", "usr_", "usr_0123456789AB7fffbfffffffffffffff", "usr_+123456789ab7fffbfffffffffffffff"]
+        {
             assert!(bad.parse::<UserId>().is_err(), "{bad}");
         }
     }

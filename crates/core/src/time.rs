@@ -64,10 +64,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
         // A clock before 1970 reads as 1970: every token is then "from the future" and refused.
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -30,11 +30,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome {
     let keys = Keys::read()?;
-    let mut vectors = Vectors {
-        keys: &keys,
-        cases: Vec::new(),
-        known: known_signatures(),
-    };
+    let mut vectors = Vectors { keys: &keys, cases: Vec::new(), known: known_signatures() };
     edits::good(&mut vectors)?;
     edits::forms(&mut vectors)?;
     edits::headers(&mut vectors)?;
@@ -47,10 +43,7 @@ fn main() -> Outcome {
         "jwks": serde_json::from_str::<Value>(&keys.public())?,
         "cases": vectors.cases,
     });
-    fs::write(
-        format!("{VECTORS}tokens.json"),
-        serde_json::to_string_pretty(&document)? + "\n",
-    )?;
+    fs::write(format!("{VECTORS}tokens.json"), serde_json::to_string_pretty(&document)? + "\n")?;
     Ok(())
 }
 
@@ -63,36 +56,21 @@ impl Keys {
             serde_json::from_str(&fs::read_to_string(format!("{VECTORS}test-keys.json"))?)?;
         let key = |&algorithm: &Algorithm| {
             let text = texts.get(algorithm.name()).ok_or("a key is missing")?;
-            Ok(SigningKey::from_bytes(
-                algorithm,
-                &BASE64_URL_SAFE_NO_PAD.decode(text)?,
-            )?)
+            Ok(SigningKey::from_bytes(algorithm, &BASE64_URL_SAFE_NO_PAD.decode(text)?)?)
         };
         Algorithm::ALL.iter().map(key).collect::<Outcome<_>>().map(Self)
     }
 
     fn of(&self, algorithm: Algorithm) -> Outcome<&SigningKey> {
-        Ok(self
-            .0
-            .iter()
-            .find(|key| key.algorithm() == algorithm)
-            .ok_or("a key is missing")?)
+        Ok(self.0.iter().find(|key| key.algorithm() == algorithm).ok_or("a key is missing")?)
     }
 
     fn header(&self, algorithm: Algorithm) -> Outcome<String> {
-        Ok(format!(
-            r#"{{"alg":"{algorithm}","kid":"{}","typ":"at+jwt"}}"#,
-            self.of(algorithm)?.kid()
-        ))
+        Ok(format!(r#"{{"alg":"{algorithm}","kid":"{}","typ":"at+jwt"}}"#, self.of(algorithm)?.kid()))
     }
 
     fn public(&self) -> String {
-        self.0
-            .iter()
-            .filter_map(SigningKey::public)
-            .cloned()
-            .collect::<KeySet>()
-            .to_jwks()
+        self.0.iter().filter_map(SigningKey::public).cloned().collect::<KeySet>().to_jwks()
     }
 }
 
@@ -104,8 +82,7 @@ struct Vectors<'k> {
 
 impl Vectors<'_> {
     fn add(&mut self, name: &str, token: impl Into<Value>, answer: &str) {
-        self.cases
-            .push(json!({"name": name, "token": token.into(), "answer": answer}));
+        self.cases.push(json!({"name": name, "token": token.into(), "answer": answer}));
     }
 
     /// A case with another header.
@@ -137,9 +114,7 @@ impl Vectors<'_> {
 
     fn signed(&self, algorithm: Algorithm, header: &str, payload: &str) -> Outcome<String> {
         let token = Forge::new(self.keys.of(algorithm)?)?.token(header, payload.as_bytes())?;
-        let known = token
-            .rsplit_once('.')
-            .and_then(|(signed, _)| self.known.get(signed));
+        let known = token.rsplit_once('.').and_then(|(signed, _)| self.known.get(signed));
         Ok(known.cloned().unwrap_or(token))
     }
 }
@@ -148,18 +123,10 @@ impl Vectors<'_> {
 fn known_signatures() -> HashMap<String, String> {
     let text = fs::read_to_string(format!("{VECTORS}tokens.json")).unwrap_or_default();
     let document: Value = serde_json::from_str(&text).unwrap_or_default();
-    let cases = document
-        .get("cases")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let cases = document.get("cases").and_then(Value::as_array).cloned().unwrap_or_default();
     let token = |case: &Value| {
         let token = case.get("token")?.as_str()?;
         Some((token.rsplit_once('.')?.0.to_owned(), token.to_owned()))
     };
-    cases
-        .iter()
-        .filter(|case| case.get("name") == Some(&json!("ES256")))
-        .filter_map(token)
-        .collect()
+    cases.iter().filter(|case| case.get("name") == Some(&json!("ES256"))).filter_map(token).collect()
 }

@@ -32,14 +32,8 @@ impl FingerprintCookie {
     /// [`FingerprintError`] unless it is 43 characters of base64url without stray bits: one secret, one text.
     pub fn parse(value: &str) -> Result<Self, FingerprintError> {
         Secret::fill_with(|bytes| {
-            let length = BASE64_URL_SAFE_NO_PAD
-                .decode_slice(value, bytes)
-                .map_err(|_| FingerprintError)?;
-            if length == bytes.len() {
-                Ok(())
-            } else {
-                Err(FingerprintError)
-            }
+            let length = BASE64_URL_SAFE_NO_PAD.decode_slice(value, bytes).map_err(|_| FingerprintError)?;
+            if length == bytes.len() { Ok(()) } else { Err(FingerprintError) }
         })
         .map(Self)
     }

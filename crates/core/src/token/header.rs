@@ -16,19 +16,11 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn parse(json: &[u8]) -> Result<Self, Reject> {
-        let Members {
-            alg,
-            kid,
-            typ,
-            refused,
-        } = serde_json::from_slice(json).map_err(|_| Reject::Header)?;
+        let Members { alg, kid, typ, refused } = serde_json::from_slice(json).map_err(|_| Reject::Header)?;
         if let Some(reject) = refused {
             return Err(reject);
         }
-        let algorithm = alg
-            .ok_or(Reject::Header)?
-            .parse()
-            .map_err(|_| Reject::Algorithm)?;
+        let algorithm = alg.ok_or(Reject::Header)?.parse().map_err(|_| Reject::Algorithm)?;
         Ok(Self { algorithm, kid, typ })
     }
 }

@@ -127,11 +127,7 @@ mod tests {
 
     #[test]
     fn a_name_comes_once_at_any_depth_and_in_any_spelling() {
-        for bad in [
-            r#"{"a":1,"a":1}"#,
-            r#"{"a":1,"\u0061":1}"#,
-            r#"{"a":[{"b":{"c":1,"c":2}}]}"#,
-        ] {
+        for bad in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":1}"#, r#"{"a":[{"b":{"c":1,"c":2}}]}"#] {
             assert!(object(bad.as_bytes()).is_err(), "{bad}");
         }
         assert!(object(br#"{"a":[{"b":{"c":1}},{"b":{"c":1}}],"A":null}"#).is_ok());

@@ -57,10 +57,9 @@ impl SigningKey {
     pub fn generate(algorithm: Algorithm) -> Result<Self, SignError> {
         let bytes = match algorithm {
             Algorithm::EdDsa => zeroizing(Ed25519KeyPair::generate_pkcs8v1(&random())?),
-            Algorithm::Es256 => zeroizing(EcdsaKeyPair::generate_pkcs8(
-                &ECDSA_P256_SHA256_FIXED_SIGNING,
-                &random(),
-            )?),
+            Algorithm::Es256 => {
+                zeroizing(EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random())?)
+            }
             Algorithm::Hs256 => {
                 let mut secret = Zeroizing::new(vec![0; 32]);
                 random().fill(&mut secret)?;
@@ -107,11 +106,7 @@ impl SigningKey {
             Pair::EdDsa(_, public) | Pair::Es256(_, public) | Pair::Rs256(_, public) => public.kid(),
             Pair::Hs256(shared, _) => shared.kid(),
         };
-        Ok(Self {
-            kid: kid.to_owned(),
-            header: header_part(algorithm, kid, ACCESS_TOKEN_TYP),
-            pair,
-        })
+        Ok(Self { kid: kid.to_owned(), header: header_part(algorithm, kid, ACCESS_TOKEN_TYP), pair })
     }
 
     /// The private key, to be encrypted and stored: PKCS #8, or for HS256 the secret itself.
@@ -167,11 +162,7 @@ impl SigningKey {
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(payload, &mut token);
         self.append_signature(&mut token)?;
-        if token.len() > MAX_ACCESS_TOKEN {
-            Err(SignError::Size)
-        } else {
-            Ok(token)
-        }
+        if token.len() > MAX_ACCESS_TOKEN { Err(SignError::Size) } else { Ok(token) }
     }
 
     fn append_signature(&self, token: &mut String) -> Result<(), Unspecified> {
@@ -209,10 +200,7 @@ fn rsa_bytes(pair: &RsaKeyPair) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
     Ok(zeroizing(der.as_ref()))
 }
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "the library signs and makes keys with its own generator only"
-)]
+#[expect(clippy::disallowed_types, reason = "the library signs and makes keys with its own generator only")]
 fn random() -> impl SecureRandom {
     aws_lc_rs::rand::SystemRandom::new()
 }

@@ -23,14 +23,8 @@ pub enum Placeholder {
 
 impl Placeholder {
     /// Every placeholder.
-    pub const ALL: &'static [Self] = &[
-        Self::SessionId,
-        Self::UserEmail,
-        Self::UserId,
-        Self::UserRole,
-        Self::UserUsername,
-        Self::UserUuid,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::SessionId, Self::UserEmail, Self::UserId, Self::UserRole, Self::UserUsername, Self::UserUuid];
 
     /// The name between the braces.
     pub const fn name(self) -> &'static str {
@@ -98,9 +92,7 @@ impl FromStr for Template {
                     .strip_prefix('{')
                     .and_then(|slot| slot.split_once('}'))
                     .ok_or(TemplateError::Brace)?;
-                let placeholder = Placeholder::ALL
-                    .iter()
-                    .find(|placeholder| placeholder.name() == name);
+                let placeholder = Placeholder::ALL.iter().find(|placeholder| placeholder.name() == name);
                 pieces.push(Piece::Slot(
                     *placeholder.ok_or_else(|| TemplateError::Placeholder(name.to_owned()))?,
                 ));
@@ -121,10 +113,7 @@ impl ClaimTemplates {
     /// What PostgREST needs: the default role as the claim `role`.
     #[must_use]
     pub fn with_postgrest(mut self) -> Self {
-        self.0.insert(
-            "role".to_owned(),
-            Template(vec![Piece::Slot(Placeholder::UserRole)]),
-        );
+        self.0.insert("role".to_owned(), Template(vec![Piece::Slot(Placeholder::UserRole)]));
         self
     }
 
@@ -168,10 +157,7 @@ mod tests {
             ("plain", "plain"),
             ("{user.id}", "<user.id>"),
             ("a{user.id}b{session.id}c", "a<user.id>b<session.id>c"),
-            (
-                "{user.uuid}{user.username}{user.role}",
-                "<user.uuid><user.username><user.role>",
-            ),
+            ("{user.uuid}{user.username}{user.role}", "<user.uuid><user.username><user.role>"),
             ("{{user.id}}", "{user.id}"),
             ("{{{user.id}}}", "{<user.id>}"),
         ] {
@@ -190,14 +176,8 @@ mod tests {
             assert_eq!(render(text), Err(TemplateError::Brace), "{text}");
         }
         for name in ["", "user", "user.password", "User.id", " user.id", "user.id{"] {
-            assert_eq!(
-                render(&format!("{{{name}}}")),
-                Err(TemplateError::Placeholder(name.to_owned()))
-            );
+            assert_eq!(render(&format!("{{{name}}}")), Err(TemplateError::Placeholder(name.to_owned())));
         }
-        assert_eq!(
-            TemplateError::Placeholder("x".to_owned()).to_string(),
-            "there is no placeholder {x}"
-        );
+        assert_eq!(TemplateError::Placeholder("x".to_owned()).to_string(), "there is no placeholder {x}");
     }
 }

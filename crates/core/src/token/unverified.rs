@@ -48,12 +48,7 @@ impl<'t> Unverified<'t> {
         if payload.contains('.') {
             return Err(Reject::Form);
         }
-        Ok(Self {
-            header: Header::parse(&decode(header)?)?,
-            signed,
-            payload,
-            signature: decode(signature)?,
-        })
+        Ok(Self { header: Header::parse(&decode(header)?)?, signed, payload, signature: decode(signature)? })
     }
 
     /// The name of the key that is said to have signed this: a hint where to look, and not yet true.
@@ -65,9 +60,7 @@ impl<'t> Unverified<'t> {
     pub(super) fn proven_payload(&self, keys: &KeySet) -> Result<Vec<u8>, Reject> {
         let mut named = keys.named(self.kid()).peekable();
         named.peek().ok_or(Reject::KeyUnknown)?;
-        let mut fitting = named
-            .filter(|key| key.algorithm() == self.header.algorithm)
-            .peekable();
+        let mut fitting = named.filter(|key| key.algorithm() == self.header.algorithm).peekable();
         fitting.peek().ok_or(Reject::Algorithm)?;
         if fitting.any(|key| key.made(&self.signature, self.signed.as_bytes())) {
             decode(self.payload)

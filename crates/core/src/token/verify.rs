@@ -88,11 +88,7 @@ impl Unverified<'_> {
         if claims.aud != checks.audience {
             return Err(Reject::Audience);
         }
-        let times = Times {
-            exp: claims.exp,
-            nbf: integer(&claims.extra, "nbf")?,
-            iat: Some(claims.iat),
-        };
+        let times = Times { exp: claims.exp, nbf: integer(&claims.extra, "nbf")?, iat: Some(claims.iat) };
         times.check(now, checks.leeway)?;
         Ok(Verified(claims))
     }
@@ -131,22 +127,13 @@ impl Unverified<'_> {
             return Err(Reject::Issuer);
         }
         let audience = texts(&claims, "aud")?;
-        if expected
-            .audience
-            .as_deref()
-            .is_some_and(|wanted| !audience.contains(&wanted))
-        {
+        if expected.audience.as_deref().is_some_and(|wanted| !audience.contains(&wanted)) {
             return Err(Reject::Audience);
         }
         let exp = integer(&claims, "exp")?;
         let (nbf, iat) = (integer(&claims, "nbf")?, integer(&claims, "iat")?);
         if let Some(now) = expected.now {
-            Times {
-                exp: exp.ok_or(Reject::Claims)?,
-                nbf,
-                iat,
-            }
-            .check(now, expected.leeway)?;
+            Times { exp: exp.ok_or(Reject::Claims)?, nbf, iat }.check(now, expected.leeway)?;
         }
         Ok(Verified(claims))
     }
@@ -185,11 +172,7 @@ impl Times {
 
 // "On or after" is expired: RFC 7519, section 4.1.4.
 fn check_expiry(exp: u64, now: Timestamp, leeway: Duration) -> Result<(), Reject> {
-    if now < Timestamp::from_secs(exp).plus(leeway) {
-        Ok(())
-    } else {
-        Err(Reject::Expired)
-    }
+    if now < Timestamp::from_secs(exp).plus(leeway) { Ok(()) } else { Err(Reject::Expired) }
 }
 
 // RFC 7515, section 4.1.9: a media type, whose "application/" may be left out.
@@ -207,27 +190,18 @@ fn bare_type(typ: &str) -> &str {
 }
 
 fn integer(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>, Reject> {
-    claims
-        .get(name)
-        .map(|value| value.as_u64().ok_or(Reject::Claims))
-        .transpose()
+    claims.get(name).map(|value| value.as_u64().ok_or(Reject::Claims)).transpose()
 }
 
 fn text<'c>(claims: &'c Map<String, Value>, name: &str) -> Result<Option<&'c str>, Reject> {
-    claims
-        .get(name)
-        .map(|value| value.as_str().ok_or(Reject::Claims))
-        .transpose()
+    claims.get(name).map(|value| value.as_str().ok_or(Reject::Claims)).transpose()
 }
 
 fn texts<'c>(claims: &'c Map<String, Value>, name: &str) -> Result<Vec<&'c str>, Reject> {
     match claims.get(name) {
         None => Ok(Vec::new()),
         Some(Value::String(text)) => Ok(vec![text]),
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| item.as_str().ok_or(Reject::Claims))
-            .collect(),
+        Some(Value::Array(items)) => items.iter().map(|item| item.as_str().ok_or(Reject::Claims)).collect(),
         Some(_) => Err(Reject::Claims),
     }
 }

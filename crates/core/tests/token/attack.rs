@@ -17,13 +17,7 @@ fn verify(token: &str, keys: &KeySet) -> Result<Verified<Claims>, Reject> {
 fn good() -> Vec<(Algorithm, String, KeySet)> {
     let good: Vec<_> = keys()
         .iter()
-        .map(|key| {
-            (
-                key.algorithm(),
-                key.sign(&claims(), ACCESS_TOKEN_TYP).unwrap(),
-                key_set(key),
-            )
-        })
+        .map(|key| (key.algorithm(), key.sign(&claims(), ACCESS_TOKEN_TYP).unwrap(), key_set(key)))
         .collect();
     assert!(good.iter().all(|(_, token, keys)| verify(token, keys).is_ok()));
     good
@@ -33,10 +27,7 @@ fn good() -> Vec<(Algorithm, String, KeySet)> {
 fn cut_at_every_byte() {
     for (algorithm, token, keys) in good() {
         for at in 0..token.len() {
-            assert!(
-                verify(&token[..at], &keys).is_err(),
-                "{algorithm} cut to {at} bytes"
-            );
+            assert!(verify(&token[..at], &keys).is_err(), "{algorithm} cut to {at} bytes");
             assert!(
                 verify(&token[at + 1..], &keys).is_err(),
                 "{algorithm} without its first {} bytes",
@@ -87,11 +78,7 @@ fn swollen_to_a_mebibyte_in_any_part() {
     ] {
         assert_eq!(verify(&text, &keys), Err(Reject::Size));
         let foreign = Unverified::parse_foreign(&text);
-        assert!(
-            foreign
-                .and_then(|foreign| foreign.verify_jws(&keys, Algorithm::ALL))
-                .is_err()
-        );
+        assert!(foreign.and_then(|foreign| foreign.verify_jws(&keys, Algorithm::ALL)).is_err());
     }
 }
 
@@ -102,14 +89,8 @@ fn parts_of_two_good_tokens() {
     other.cep += 1;
     let second = self::keys()[0].sign(&other, ACCESS_TOKEN_TYP).unwrap();
     let (first, second): (Vec<_>, Vec<_>) = (first.split('.').collect(), second.split('.').collect());
-    assert_eq!(
-        verify(&[first[0], second[1], first[2]].join("."), &keys),
-        Err(Reject::Signature)
-    );
-    assert_eq!(
-        verify(&[first[0], first[1], second[2]].join("."), &keys),
-        Err(Reject::Signature)
-    );
+    assert_eq!(verify(&[first[0], second[1], first[2]].join("."), &keys), Err(Reject::Signature));
+    assert_eq!(verify(&[first[0], first[1], second[2]].join("."), &keys), Err(Reject::Signature));
 }
 
 static KEYS: LazyLock<KeySet> = LazyLock::new(|| key_set(&keys()[0]));

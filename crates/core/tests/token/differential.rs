@@ -36,12 +36,7 @@ impl Both {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // It reads the machine's clock; times have their vectors.
         validation.validate_exp = false;
-        Self {
-            key,
-            ours,
-            theirs,
-            validation,
-        }
+        Self { key, ours, theirs, validation }
     }
 
     fn we(&self, token: &str) -> Option<Claims> {
@@ -50,9 +45,7 @@ impl Both {
     }
 
     fn they(&self, token: &str) -> Option<Value> {
-        decode::<Value>(token, &self.theirs, &self.validation)
-            .ok()
-            .map(|token| token.claims)
+        decode::<Value>(token, &self.theirs, &self.validation).ok().map(|token| token.claims)
     }
 }
 
@@ -60,12 +53,7 @@ impl Both {
 fn they_read_what_we_sign() {
     for both in Both::all() {
         let token = both.key.sign(&claims(), ACCESS_TOKEN_TYP).unwrap();
-        assert_eq!(
-            both.they(&token),
-            Some(json!(claims())),
-            "{}",
-            both.key.algorithm()
-        );
+        assert_eq!(both.they(&token), Some(json!(claims())), "{}", both.key.algorithm());
     }
 }
 
@@ -74,10 +62,7 @@ fn we_read_what_they_sign() {
     for both in Both::all() {
         let header = json!({"typ": "at+jwt", "alg": both.key.algorithm(), "kid": both.key.kid()});
         let payload = json!(claims()).to_string();
-        let token = Forge::new(&both.key)
-            .unwrap()
-            .token(&header.to_string(), payload.as_bytes())
-            .unwrap();
+        let token = Forge::new(&both.key).unwrap().token(&header.to_string(), payload.as_bytes()).unwrap();
         assert_eq!(both.we(&token), Some(claims()), "{}", both.key.algorithm());
     }
 }
@@ -104,10 +89,7 @@ fn both_refuse_the_other_key_of_each_algorithm() {
         let stranger = SigningKey::generate(both.key.algorithm()).unwrap();
         let header = json!({"typ": "at+jwt", "alg": both.key.algorithm(), "kid": both.key.kid()});
         let payload = json!(claims()).to_string();
-        let token = Forge::new(&stranger)
-            .unwrap()
-            .token(&header.to_string(), payload.as_bytes())
-            .unwrap();
+        let token = Forge::new(&stranger).unwrap().token(&header.to_string(), payload.as_bytes()).unwrap();
         assert!(both.we(&token).is_none() && both.they(&token).is_none());
     }
 }
@@ -119,17 +101,9 @@ fn we_refuse_every_vector_that_they_refuse() {
     let mut refused = 0;
     for case in file["cases"].as_array().unwrap() {
         let token = case["token"].as_str().unwrap();
-        let header = token
-            .split('.')
-            .next()
-            .and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
-        let header: Value = header
-            .and_then(|json| serde_json::from_slice(&json).ok())
-            .unwrap_or_default();
-        let both = all
-            .iter()
-            .find(|both| header["alg"] == both.key.algorithm().name())
-            .unwrap_or(&all[0]);
+        let header = token.split('.').next().and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+        let header: Value = header.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        let both = all.iter().find(|both| header["alg"] == both.key.algorithm().name()).unwrap_or(&all[0]);
         if both.they(token).is_none() {
             refused += 1;
             assert!(both.we(token).is_none(), "vector: {}", case["name"]);

@@ -17,21 +17,13 @@ struct Issuer {
 
 impl Issuer {
     fn new() -> Self {
-        let key = keys()
-            .into_iter()
-            .find(|key| key.algorithm() == Algorithm::EdDsa)
-            .unwrap();
-        Self {
-            forge: Forge::new(&key).unwrap(),
-            keys: key_set(&key),
-        }
+        let key = keys().into_iter().find(|key| key.algorithm() == Algorithm::EdDsa).unwrap();
+        Self { forge: Forge::new(&key).unwrap(), keys: key_set(&key) }
     }
 
     fn jwt(&self, header: &str, payload: &str, expected: &Expected) -> Result<(), Reject> {
         let token = self.forge.token(header, payload.as_bytes()).unwrap();
-        Unverified::parse_foreign(&token)?
-            .verify_jwt(&self.keys, Algorithm::ALL, expected)
-            .map(drop)
+        Unverified::parse_foreign(&token)?.verify_jwt(&self.keys, Algorithm::ALL, expected).map(drop)
     }
 }
 
@@ -40,9 +32,7 @@ fn a_payload_may_be_any_bytes_if_only_the_signature_counts() {
     let issuer = Issuer::new();
     for payload in [b"".as_slice(), b"\xff\x00", b"{\"exp\":1}", &vec![b'a'; 1 << 20]] {
         let token = issuer.forge.token(HEADER, payload).unwrap();
-        let verified = Unverified::parse_foreign(&token)
-            .unwrap()
-            .verify_jws(&issuer.keys, Algorithm::ALL);
+        let verified = Unverified::parse_foreign(&token).unwrap().verify_jws(&issuer.keys, Algorithm::ALL);
         assert_eq!(verified.unwrap().as_slice(), payload);
     }
 }
@@ -52,9 +42,7 @@ fn only_allowed_algorithms_count() {
     let issuer = Issuer::new();
     let token = issuer.forge.token(HEADER, b"{}").unwrap();
     for allowed in [&[][..], &[Algorithm::Es256, Algorithm::Rs256]] {
-        let answer = Unverified::parse_foreign(&token)
-            .unwrap()
-            .verify_jws(&issuer.keys, allowed);
+        let answer = Unverified::parse_foreign(&token).unwrap().verify_jws(&issuer.keys, allowed);
         assert_eq!(answer, Err(Reject::Algorithm));
     }
 }
@@ -65,12 +53,8 @@ fn without_a_name_every_key_that_fits_is_tried() {
     let others = (0..3).map(|_| SigningKey::generate(Algorithm::EdDsa).unwrap());
     let mut all: KeySet = others.filter_map(|key| key.public().cloned()).collect();
     let token = issuer.forge.token(HEADER, b"{}").unwrap();
-    let verify = |keys: &KeySet| {
-        Unverified::parse_foreign(&token)
-            .unwrap()
-            .verify_jws(keys, Algorithm::ALL)
-            .map(drop)
-    };
+    let verify =
+        |keys: &KeySet| Unverified::parse_foreign(&token).unwrap().verify_jws(keys, Algorithm::ALL).map(drop);
     assert_eq!(verify(&KeySet::default()), Err(Reject::KeyUnknown));
     assert_eq!(verify(&all), Err(Reject::Signature));
     all.extend(issuer.keys.public().cloned());
@@ -81,11 +65,9 @@ fn without_a_name_every_key_that_fits_is_tried() {
 fn what_is_not_asked_is_not_compared_but_must_be_well_formed() {
     let issuer = Issuer::new();
     let jwt = |payload| issuer.jwt(HEADER, payload, &Expected::default());
-    for good in [
-        "{}",
-        r#"{"exp":1,"nbf":99999999999,"iat":99999999999,"iss":"x","aud":["a","b"]}"#,
-        r#"{"aud":[]}"#,
-    ] {
+    for good in
+        ["{}", r#"{"exp":1,"nbf":99999999999,"iat":99999999999,"iss":"x","aud":["a","b"]}"#, r#"{"aud":[]}"#]
+    {
         assert_eq!(jwt(good), Ok(()), "{good}");
     }
     for bad in [
@@ -117,23 +99,11 @@ fn what_is_asked_must_be_there() {
     };
     let typed = r#"{"alg":"EdDSA","typ":"jwt"}"#;
     assert_eq!(issuer.jwt(typed, r#"{"iss":"joe","aud":"api"}"#, &asked), Ok(()));
-    assert_eq!(
-        issuer.jwt(typed, r#"{"iss":"joe","aud":["web","api"]}"#, &asked),
-        Ok(())
-    );
-    assert_eq!(
-        issuer.jwt(HEADER, r#"{"iss":"joe","aud":"api"}"#, &asked),
-        Err(Reject::Type)
-    );
+    assert_eq!(issuer.jwt(typed, r#"{"iss":"joe","aud":["web","api"]}"#, &asked), Ok(()));
+    assert_eq!(issuer.jwt(HEADER, r#"{"iss":"joe","aud":"api"}"#, &asked), Err(Reject::Type));
     assert_eq!(issuer.jwt(typed, r#"{"aud":"api"}"#, &asked), Err(Reject::Issuer));
-    assert_eq!(
-        issuer.jwt(typed, r#"{"iss":"joe"}"#, &asked),
-        Err(Reject::Audience)
-    );
-    assert_eq!(
-        issuer.jwt(typed, r#"{"iss":"joe","aud":["web"]}"#, &asked),
-        Err(Reject::Audience)
-    );
+    assert_eq!(issuer.jwt(typed, r#"{"iss":"joe"}"#, &asked), Err(Reject::Audience));
+    assert_eq!(issuer.jwt(typed, r#"{"iss":"joe","aud":["web"]}"#, &asked), Err(Reject::Audience));
 }
 
 #[test]

@@ -37,16 +37,11 @@ impl Forge {
     }
 
     pub(crate) fn shared(secret: &[u8]) -> Self {
-        Self {
-            key: EncodingKey::from_secret(secret),
-            algorithm: jsonwebtoken::Algorithm::HS256,
-        }
+        Self { key: EncodingKey::from_secret(secret), algorithm: jsonwebtoken::Algorithm::HS256 }
     }
 
     pub(crate) fn token(&self, header: &str, payload: &[u8]) -> Result<String, Box<dyn Error>> {
-        let signed = [header.as_bytes(), payload]
-            .map(|part| BASE64_URL_SAFE_NO_PAD.encode(part))
-            .join(".");
+        let signed = [header.as_bytes(), payload].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".");
         let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &self.key, self.algorithm)?;
         Ok(format!("{signed}.{signature}"))
     }

@@ -20,9 +20,7 @@ fn what_is_signed_is_verified_and_only_by_its_key() {
         assert_eq!(*verified, claims(), "{algorithm}");
 
         let stranger = key_set(&SigningKey::generate(algorithm).unwrap());
-        let refusal = Unverified::parse(&token)
-            .unwrap()
-            .verify(&stranger, &checks(), NOW);
+        let refusal = Unverified::parse(&token).unwrap().verify(&stranger, &checks(), NOW);
         assert_eq!(refusal, Err(Reject::KeyUnknown), "{algorithm}");
     }
 }
@@ -34,20 +32,9 @@ fn a_stored_key_is_the_same_key() {
         let stored = SigningKey::from_bytes(algorithm, &key.to_bytes().unwrap()).unwrap();
         assert_eq!(stored.kid(), key.kid());
         let token = stored.sign(&claims(), ACCESS_TOKEN_TYP).unwrap();
-        assert!(
-            Unverified::parse(&token)
-                .unwrap()
-                .verify(&key_set(&key), &checks(), NOW)
-                .is_ok()
-        );
-        for other in Algorithm::ALL
-            .iter()
-            .filter(|&&other| other != algorithm && other != Algorithm::Hs256)
-        {
-            assert!(
-                SigningKey::from_bytes(*other, &key.to_bytes().unwrap()).is_err(),
-                "{algorithm} {other}"
-            );
+        assert!(Unverified::parse(&token).unwrap().verify(&key_set(&key), &checks(), NOW).is_ok());
+        for other in Algorithm::ALL.iter().filter(|&&other| other != algorithm && other != Algorithm::Hs256) {
+            assert!(SigningKey::from_bytes(*other, &key.to_bytes().unwrap()).is_err(), "{algorithm} {other}");
         }
     }
 }
@@ -59,9 +46,7 @@ fn a_published_key_set_verifies_and_holds_no_secret() {
         let document = key_set(&key).to_jwks();
         let published = KeySet::from_jwks(document.as_bytes()).unwrap();
         let token = key.sign(&claims(), ACCESS_TOKEN_TYP).unwrap();
-        let answer = Unverified::parse(&token)
-            .unwrap()
-            .verify(&published, &checks(), NOW);
+        let answer = Unverified::parse(&token).unwrap().verify(&published, &checks(), NOW);
         if algorithm == Algorithm::Hs256 {
             assert_eq!(document, r#"{"keys":[]}"#);
             assert_eq!(answer, Err(Reject::KeyUnknown));
@@ -80,9 +65,7 @@ fn what_may_not_be_said_is_not_signed() {
     assert_eq!(refusal, Err(SignError::Claims(ClaimsError::DefaultRole)));
 
     let mut large = claims();
-    large
-        .extra
-        .insert("bio".to_owned(), "x".repeat(MAX_ACCESS_TOKEN).into());
+    large.extra.insert("bio".to_owned(), "x".repeat(MAX_ACCESS_TOKEN).into());
     assert_eq!(key.sign(&large, ACCESS_TOKEN_TYP), Err(SignError::Size));
 }
 
@@ -90,11 +73,7 @@ fn what_may_not_be_said_is_not_signed() {
 fn a_token_of_another_type_is_no_access_token() {
     let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
     let token = key.sign(&claims(), "JWT").unwrap();
-    let verify = |checks| {
-        Unverified::parse(&token)
-            .unwrap()
-            .verify(&key_set(&key), &checks, NOW)
-    };
+    let verify = |checks| Unverified::parse(&token).unwrap().verify(&key_set(&key), &checks, NOW);
     assert_eq!(verify(checks()), Err(Reject::Type));
     let mut lenient = checks();
     lenient.typ = "JWT".to_owned();
@@ -105,29 +84,17 @@ fn a_token_of_another_type_is_no_access_token() {
 fn a_verified_token_can_be_asked_again_whether_it_expired() {
     let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
     let token = key.sign(&claims(), ACCESS_TOKEN_TYP).unwrap();
-    let verified = Unverified::parse(&token)
-        .unwrap()
-        .verify(&key_set(&key), &checks(), NOW)
-        .unwrap();
+    let verified = Unverified::parse(&token).unwrap().verify(&key_set(&key), &checks(), NOW).unwrap();
     let end = countersign_core::Timestamp::from_secs(verified.exp);
     let leeway = checks().leeway;
     assert_eq!(verified.check_expiry(end, leeway), Ok(()));
-    assert_eq!(
-        verified.check_expiry(end.plus(leeway), leeway),
-        Err(Reject::Expired)
-    );
+    assert_eq!(verified.check_expiry(end.plus(leeway), leeway), Err(Reject::Expired));
 }
 
 #[test]
 fn a_short_secret_is_refused() {
-    assert_eq!(
-        SigningKey::from_bytes(Algorithm::Hs256, &[7; 31]).err(),
-        Some(KeyError::Weak)
-    );
-    assert_eq!(
-        KeySet::default().danger_insert_hs256(&[7; 31]),
-        Err(KeyError::Weak)
-    );
+    assert_eq!(SigningKey::from_bytes(Algorithm::Hs256, &[7; 31]).err(), Some(KeyError::Weak));
+    assert_eq!(KeySet::default().danger_insert_hs256(&[7; 31]), Err(KeyError::Weak));
 }
 
 #[test]

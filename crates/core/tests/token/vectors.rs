@@ -36,10 +36,7 @@ fn access_tokens() {
     let file: Tokens = serde_json::from_str(include_str!("../../../../vectors/tokens.json")).unwrap();
     assert!(file.cases.len() >= 150, "the vector file was cut");
     let mut key_set = KeySet::from_jwks(file.jwks.to_string().as_bytes()).unwrap();
-    let shared = keys()
-        .into_iter()
-        .find(|key| key.algorithm() == Algorithm::Hs256)
-        .unwrap();
+    let shared = keys().into_iter().find(|key| key.algorithm() == Algorithm::Hs256).unwrap();
     key_set.danger_insert_hs256(&shared.to_bytes().unwrap()).unwrap();
     let checks = Checks {
         issuer: file.issuer,
@@ -51,12 +48,7 @@ fn access_tokens() {
         let now = Timestamp::from_secs(case.now.unwrap_or(file.now));
         let answer =
             Unverified::parse(&case.text).and_then(|unverified| unverified.verify(&key_set, &checks, now));
-        assert_eq!(
-            answer.map_or_else(Reject::name, |_| "ok"),
-            case.answer,
-            "vector: {}",
-            case.name
-        );
+        assert_eq!(answer.map_or_else(Reject::name, |_| "ok"), case.answer, "vector: {}", case.name);
     }
     for reject in Reject::ALL {
         assert!(
@@ -172,26 +164,14 @@ struct Bad {
 fn fingerprints() {
     let file: Fingerprints =
         serde_json::from_str(include_str!("../../../../vectors/fingerprints.json")).unwrap();
-    assert!(
-        file.good.len() >= 4 && file.bad.len() >= 10,
-        "the vector file was cut"
-    );
+    assert!(file.good.len() >= 4 && file.bad.len() >= 10, "the vector file was cut");
     for case in file.good {
         let cookie = FingerprintCookie::parse(&case.cookie).unwrap();
         assert_eq!(cookie.text().as_str(), case.cookie, "vector: {}", case.name);
         assert_eq!(cookie.hash().to_string(), case.hash, "vector: {}", case.name);
-        assert_eq!(
-            FingerprintHash::from_hex(&case.hash),
-            Ok(cookie.hash()),
-            "vector: {}",
-            case.name
-        );
+        assert_eq!(FingerprintHash::from_hex(&case.hash), Ok(cookie.hash()), "vector: {}", case.name);
     }
     for case in file.bad {
-        assert!(
-            FingerprintCookie::parse(&case.cookie).is_err(),
-            "vector: {}",
-            case.name
-        );
+        assert!(FingerprintCookie::parse(&case.cookie).is_err(), "vector: {}", case.name);
     }
 }

@@ -19,13 +19,8 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Session variables that are ours, or that a gateway in front of Hasura sets or drops.
-const RESERVED_VARIABLES: &[&str] = &[
-    USER_ID,
-    DEFAULT_ROLE,
-    ALLOWED_ROLES,
-    "x-hasura-role",
-    "x-hasura-admin-secret",
-];
+const RESERVED_VARIABLES: &[&str] =
+    &[USER_ID, DEFAULT_ROLE, ALLOWED_ROLES, "x-hasura-role", "x-hasura-admin-secret"];
 
 /// Why claims may not be signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,9 +58,8 @@ impl Claims {
         if self.exp <= self.iat {
             return Err(ClaimsError::Lifetime);
         }
-        if let Some(text) = [&self.iss, &self.aud]
-            .into_iter()
-            .find(|text| text.contains(':') && !is_uri(text))
+        if let Some(text) =
+            [&self.iss, &self.aud].into_iter().find(|text| text.contains(':') && !is_uri(text))
         {
             return Err(ClaimsError::Uri(text.clone()));
         }
@@ -89,11 +83,7 @@ impl HasuraClaims {
         self.custom.keys().try_for_each(|name| check_variable(name))?;
         let roles = self.allowed_roles.iter().map(|role| (ALLOWED_ROLES, role));
         let custom = self.custom.iter().map(|(name, value)| (name.as_str(), value));
-        match roles
-            .chain(custom)
-            .chain([(USER_ID, &self.user_id)])
-            .find(|(_, value)| has_control(value))
-        {
+        match roles.chain(custom).chain([(USER_ID, &self.user_id)]).find(|(_, value)| has_control(value)) {
             Some((name, _)) => Err(ClaimsError::ControlCharacter(name.to_owned())),
             None => Ok(()),
         }
@@ -102,11 +92,7 @@ impl HasuraClaims {
 
 fn check_variable(name: &str) -> Result<(), ClaimsError> {
     let rest = name.strip_prefix("x-hasura-").unwrap_or_default();
-    if rest.is_empty()
-        || !rest
-            .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
-    {
+    if rest.is_empty() || !rest.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')) {
         return Err(ClaimsError::Variable(name.to_owned()));
     }
     // Servers that turn headers into variables read `_` as `-`.
@@ -127,20 +113,9 @@ fn is_uri(text: &str) -> bool {
         return false;
     };
     let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-    let rest = match rest
-        .strip_prefix("//[")
-        .and_then(|address| address.split_once(']'))
-    {
-        Some((address, rest))
-            if address
-                .bytes()
-                .all(|b| b.is_ascii_hexdigit() || b":.".contains(&b)) =>
-        {
-            rest
-        }
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let rest = match rest.strip_prefix("//[").and_then(|address| address.split_once(']')) {
+        Some((address, rest)) if address.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b)) => rest,
         _ => rest,
     };
     let (path, fragment) = rest.split_once('#').unwrap_or((rest, ""));
@@ -197,18 +172,12 @@ mod tests {
     fn good_claims_pass() {
         assert_eq!(claims().check(), Ok(()));
         assert_eq!(check(|claims| claims.aud = "urn:example:api".to_owned()), Ok(()));
-        assert_eq!(
-            check(|claims| drop(claims.extra.insert("role".to_owned(), "user".into()))),
-            Ok(())
-        );
+        assert_eq!(check(|claims| drop(claims.extra.insert("role".to_owned(), "user".into()))), Ok(()));
     }
 
     #[test]
     fn a_token_lives_at_least_a_second() {
-        assert_eq!(
-            check(|claims| claims.exp = claims.iat),
-            Err(ClaimsError::Lifetime)
-        );
+        assert_eq!(check(|claims| claims.exp = claims.iat), Err(ClaimsError::Lifetime));
     }
 
     #[test]
@@ -219,10 +188,7 @@ mod tests {
         assert_eq!(roles(&["editor", "user"]), Ok(()));
         assert_eq!(roles(&[]), Err(ClaimsError::DefaultRole));
         assert_eq!(roles(&["User"]), Err(ClaimsError::DefaultRole));
-        assert_eq!(
-            roles(&["user", "editor", "user"]),
-            Err(ClaimsError::Role("user".to_owned()))
-        );
+        assert_eq!(roles(&["user", "editor", "user"]), Err(ClaimsError::Role("user".to_owned())));
         assert_eq!(roles(&["user", ""]), Err(ClaimsError::Role(String::new())));
     }
 
@@ -231,23 +197,12 @@ mod tests {
         let variable =
             |name: &str| check(|claims| drop(claims.hasura.custom.insert(name.to_owned(), "1".to_owned())));
         assert_eq!(variable("x-hasura-org_id-2"), Ok(()));
-        for name in [
-            "X-Hasura-Org",
-            "x-hasura-",
-            "x-hasura-org id",
-            "x-hasura-örg",
-            "org",
-            "",
-            "X-User-Fingerprint",
-        ] {
+        for name in
+            ["X-Hasura-Org", "x-hasura-", "x-hasura-org id", "x-hasura-örg", "org", "", "X-User-Fingerprint"]
+        {
             assert_eq!(variable(name), Err(ClaimsError::Variable(name.to_owned())));
         }
-        for name in [
-            "x-hasura-user-id",
-            "x-hasura-role",
-            "x-hasura-admin_secret",
-            "x-hasura-allowed_roles",
-        ] {
+        for name in ["x-hasura-user-id", "x-hasura-role", "x-hasura-admin_secret", "x-hasura-allowed_roles"] {
             assert_eq!(variable(name), Err(ClaimsError::Reserved(name.to_owned())));
         }
     }
@@ -260,10 +215,7 @@ mod tests {
             check(|claims| claims.hasura.user_id = evil()),
             check(|claims| claims.hasura.allowed_roles.push(evil())),
         ] {
-            assert!(
-                matches!(refused, Err(ClaimsError::ControlCharacter(_))),
-                "{refused:?}"
-            );
+            assert!(matches!(refused, Err(ClaimsError::ControlCharacter(_))), "{refused:?}");
         }
     }
 
@@ -277,23 +229,14 @@ mod tests {
 
     #[test]
     fn what_has_a_colon_is_a_uri() {
-        for uri in [
-            "https://a.example:8443/x?y=z#f",
-            "urn:a:b",
-            "http://[::1]:8080",
-            "a:",
-            "a+b-c.d:%41",
-        ] {
+        for uri in ["https://a.example:8443/x?y=z#f", "urn:a:b", "http://[::1]:8080", "a:", "a+b-c.d:%41"] {
             assert_eq!(check(|claims| claims.iss = uri.to_owned()), Ok(()), "{uri}");
         }
         for bad in [
             ":", "1a:b", "a b:c", "a:b c", "a:%4", "a:%zz", "a:<b>", "a:[b]", "a://[::1", "a://[x]",
             "a:b#c#d", "a:\\", "ä:b", "a:ä", "a:\n",
         ] {
-            assert_eq!(
-                check(|claims| claims.aud = bad.to_owned()),
-                Err(ClaimsError::Uri(bad.to_owned()))
-            );
+            assert_eq!(check(|claims| claims.aud = bad.to_owned()), Err(ClaimsError::Uri(bad.to_owned())));
         }
     }
 }

@@ -31,11 +31,7 @@ impl<'j> Jwk<'j> {
             return Ok(None);
         }
         let number = |name| text(jwk, name)?.map(str::to_owned).ok_or(KeyError::Member(name));
-        Ok(Some(Self {
-            algorithm,
-            kid: text(jwk, "kid")?,
-            members: Members::new(algorithm, number)?,
-        }))
+        Ok(Some(Self { algorithm, kid: text(jwk, "kid")?, members: Members::new(algorithm, number)? }))
     }
 }
 
@@ -50,26 +46,10 @@ struct Shape {
 impl Shape {
     const fn of(algorithm: Algorithm) -> Self {
         match algorithm {
-            Algorithm::EdDsa => Self {
-                kty: "OKP",
-                crv: Some("Ed25519"),
-                numbers: &["x"],
-            },
-            Algorithm::Es256 => Self {
-                kty: "EC",
-                crv: Some("P-256"),
-                numbers: &["x", "y"],
-            },
-            Algorithm::Hs256 => Self {
-                kty: "oct",
-                crv: None,
-                numbers: &["k"],
-            },
-            Algorithm::Rs256 => Self {
-                kty: "RSA",
-                crv: None,
-                numbers: &["n", "e"],
-            },
+            Algorithm::EdDsa => Self { kty: "OKP", crv: Some("Ed25519"), numbers: &["x"] },
+            Algorithm::Es256 => Self { kty: "EC", crv: Some("P-256"), numbers: &["x", "y"] },
+            Algorithm::Hs256 => Self { kty: "oct", crv: None, numbers: &["k"] },
+            Algorithm::Rs256 => Self { kty: "RSA", crv: None, numbers: &["n", "e"] },
         }
     }
 }
@@ -86,9 +66,7 @@ impl Members {
     ) -> Result<Self, E> {
         let shape = Shape::of(algorithm);
         let kind = [("kty", Some(shape.kty)), ("crv", shape.crv)];
-        let kind = kind
-            .into_iter()
-            .filter_map(|(name, text)| Some(Ok((name, text?.to_owned()))));
+        let kind = kind.into_iter().filter_map(|(name, text)| Some(Ok((name, text?.to_owned()))));
         let numbers = shape.numbers.iter().map(|&name| Ok((name, number(name)?)));
         kind.chain(numbers).collect::<Result<_, _>>().map(Self)
     }
@@ -96,19 +74,13 @@ impl Members {
     /// The bytes that `name` spells in base64url.
     pub(super) fn bytes(&self, name: &'static str) -> Result<Vec<u8>, KeyError> {
         let text = self.0.get(name).ok_or(KeyError::Member(name))?;
-        BASE64_URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_| KeyError::Member(name))
+        BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::Member(name))
     }
 
     /// The name that anybody computes alike for this key: [RFC 7638](https://www.rfc-editor.org/rfc/rfc7638).
     pub(super) fn thumbprint(&self) -> String {
         // The members are in alphabetical order and, once parsed, hold nothing that JSON would escape.
-        let members: Vec<_> = self
-            .0
-            .iter()
-            .map(|(name, text)| format!("\"{name}\":\"{text}\""))
-            .collect();
+        let members: Vec<_> = self.0.iter().map(|(name, text)| format!("\"{name}\":\"{text}\"")).collect();
         thumbprint(&format!("{{{}}}", members.join(",")))
     }
 }
@@ -140,15 +112,9 @@ fn may_verify(jwk: &Map<String, Value>) -> Result<bool, KeyError> {
         .iter()
         .map(|name| name.as_str().ok_or(KeyError::Member(NAME)))
         .collect::<Result<BTreeSet<_>, _>>()?;
-    if names.len() == operations.len() {
-        Ok(names.contains("verify"))
-    } else {
-        Err(KeyError::Member(NAME))
-    }
+    if names.len() == operations.len() { Ok(names.contains("verify")) } else { Err(KeyError::Member(NAME)) }
 }
 
 fn text<'j>(jwk: &'j Map<String, Value>, name: &'static str) -> Result<Option<&'j str>, KeyError> {
-    jwk.get(name)
-        .map(|value| value.as_str().ok_or(KeyError::Member(name)))
-        .transpose()
+    jwk.get(name).map(|value| value.as_str().ok_or(KeyError::Member(name))).transpose()
 }

@@ -65,10 +65,7 @@ impl KeySet {
     /// # Errors
     /// [`KeyError::Weak`].
     pub fn danger_insert_hs256(&mut self, secret: &[u8]) -> Result<(), KeyError> {
-        self.entries.push(Entry {
-            named: true,
-            key: VerifyingKey::Shared(SharedKey::new(secret, None)?),
-        });
+        self.entries.push(Entry { named: true, key: VerifyingKey::Shared(SharedKey::new(secret, None)?) });
         Ok(())
     }
 
@@ -109,15 +106,9 @@ impl KeySet {
             };
             let named = jwk.kid.is_some();
             if jwk.algorithm != Algorithm::Hs256 {
-                set.entries.push(Entry {
-                    named,
-                    key: VerifyingKey::Public(jwk.try_into()?),
-                });
+                set.entries.push(Entry { named, key: VerifyingKey::Public(jwk.try_into()?) });
             } else if with_secrets {
-                set.entries.push(Entry {
-                    named,
-                    key: VerifyingKey::Shared(jwk.try_into()?),
-                });
+                set.entries.push(Entry { named, key: VerifyingKey::Shared(jwk.try_into()?) });
             }
         }
         Ok(set)
@@ -126,10 +117,7 @@ impl KeySet {
 
 impl Extend<PublicKey> for KeySet {
     fn extend<I: IntoIterator<Item = PublicKey>>(&mut self, keys: I) {
-        let entry = |key| Entry {
-            named: true,
-            key: VerifyingKey::Public(key),
-        };
+        let entry = |key| Entry { named: true, key: VerifyingKey::Public(key) };
         self.entries.extend(keys.into_iter().map(entry));
     }
 }

@@ -53,21 +53,11 @@ impl PublicKey {
         number: impl Fn(&'static str) -> &'n [u8],
     ) -> Result<Self, KeyError> {
         let members = Members::new(algorithm, |name| Ok(BASE64_URL_SAFE_NO_PAD.encode(number(name))))?;
-        Jwk {
-            algorithm,
-            kid: None,
-            members,
-        }
-        .try_into()
+        Jwk { algorithm, kid: None, members }.try_into()
     }
 
     pub(super) fn jwk(&self) -> PlainJwk<'_> {
-        PlainJwk {
-            kid: &self.kid,
-            usage: "sig",
-            alg: self.algorithm,
-            own: &self.members.0,
-        }
+        PlainJwk { kid: &self.kid, usage: "sig", alg: self.algorithm, own: &self.members.0 }
     }
 
     pub(super) fn made(&self, signature: &[u8], signed: &[u8]) -> bool {
@@ -79,11 +69,7 @@ impl TryFrom<Jwk<'_>> for PublicKey {
     type Error = KeyError;
 
     fn try_from(jwk: Jwk<'_>) -> Result<Self, KeyError> {
-        let Jwk {
-            algorithm,
-            kid,
-            members,
-        } = jwk;
+        let Jwk { algorithm, kid, members } = jwk;
         let parsed = match algorithm {
             Algorithm::EdDsa => ParsedPublicKey::new(&ED25519, fixed(&members, "x")?),
             Algorithm::Es256 => {
@@ -100,12 +86,7 @@ impl TryFrom<Jwk<'_>> for PublicKey {
         };
         let parsed = parsed.map_err(|_| KeyError::Rejected)?;
         let kid = kid.map_or_else(|| members.thumbprint(), str::to_owned);
-        Ok(Self {
-            algorithm,
-            kid,
-            members,
-            parsed,
-        })
+        Ok(Self { algorithm, kid, members, parsed })
     }
 }
 
@@ -121,10 +102,7 @@ pub(super) struct PlainJwk<'k> {
 
 /// A coordinate or a whole Ed25519 key: always 32 bytes (RFC 7518, section 6.2.1.2; RFC 8037, section 2).
 fn fixed(members: &Members, name: &'static str) -> Result<[u8; 32], KeyError> {
-    members
-        .bytes(name)?
-        .try_into()
-        .map_err(|_| KeyError::Member(name))
+    members.bytes(name)?.try_into().map_err(|_| KeyError::Member(name))
 }
 
 /// Both numbers without leading zeros (RFC 7518, section 6.3.1); n of 2048 to 8192 bits; e odd, 3 to 2^33.

@@ -35,11 +35,9 @@ fn what_is_not_ours_is_left_out() {
 
 #[test]
 fn what_is_ours_is_read() {
-    for members in [
-        "",
-        r#","use":"sig","alg":"ES256","key_ops":["sign","verify"]"#,
-        r#","x5t":"AA","d":"AA""#,
-    ] {
+    for members in
+        ["", r#","use":"sig","alg":"ES256","key_ops":["sign","verify"]"#, r#","x5t":"AA","d":"AA""#]
+    {
         assert_eq!(count(&[&ec(members)]), 1, "{members}");
     }
     assert_eq!(count(&[]), 0);
@@ -54,10 +52,7 @@ fn a_malformed_key_of_ours_is_an_error() {
         (ec(r#","use":1"#), KeyError::Member("use")),
         (ec(r#","alg":null"#), KeyError::Member("alg")),
         (ec(r#","key_ops":"verify""#), KeyError::Member("key_ops")),
-        (
-            ec(r#","key_ops":["verify","verify"]"#),
-            KeyError::Member("key_ops"),
-        ),
+        (ec(r#","key_ops":["verify","verify"]"#), KeyError::Member("key_ops")),
         (ec("").replace(X, short), KeyError::Member("x")),
         (ec("").replace(X, &format!("{X}=")), KeyError::Member("x")),
         (ec("").replace(X, &format!("AA{X}")), KeyError::Member("x")),
@@ -65,10 +60,7 @@ fn a_malformed_key_of_ours_is_an_error() {
         (ec("").replace(X, Y), KeyError::Rejected),
         (ec(r#","x":"AA""#), KeyError::Json),
         ("[]".to_owned(), KeyError::Json),
-        (
-            r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#.to_owned(),
-            KeyError::Member("x"),
-        ),
+        (r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#.to_owned(), KeyError::Member("x")),
     ] {
         assert_eq!(set(&[&bad]).err(), Some(error), "{bad}");
     }
@@ -87,19 +79,10 @@ fn an_rsa_key_is_long_and_odd() {
     let modulus = |bytes: usize| [&[0x80], &*vec![0; bytes - 2], &[1]].concat();
     assert_eq!(rsa(&modulus(256), &[1, 0, 1]), Ok(()));
     assert_eq!(rsa(&modulus(255), &[1, 0, 1]), Err(KeyError::Weak));
-    assert_eq!(
-        rsa(&[&[0x7f], &*modulus(255)].concat(), &[1, 0, 1]),
-        Err(KeyError::Weak)
-    );
+    assert_eq!(rsa(&[&[0x7f], &*modulus(255)].concat(), &[1, 0, 1]), Err(KeyError::Weak));
     assert_eq!(rsa(&modulus(1025), &[1, 0, 1]), Err(KeyError::Rejected));
-    assert_eq!(
-        rsa(&[&[0], &*modulus(256)].concat(), &[1, 0, 1]),
-        Err(KeyError::Member("n"))
-    );
-    assert_eq!(
-        rsa(&[&*modulus(255), &[0]].concat(), &[1, 0, 1]),
-        Err(KeyError::Rejected)
-    );
+    assert_eq!(rsa(&[&[0], &*modulus(256)].concat(), &[1, 0, 1]), Err(KeyError::Member("n")));
+    assert_eq!(rsa(&[&*modulus(255), &[0]].concat(), &[1, 0, 1]), Err(KeyError::Rejected));
     for e in [&[1][..], &[2], &[1, 0, 0], &[1, 0, 0, 0, 0, 1, 1]] {
         assert_eq!(rsa(&modulus(256), e), Err(KeyError::Rejected), "{e:?}");
     }
@@ -115,10 +98,7 @@ fn secrets_are_read_only_where_danger_is_said() {
     assert_eq!(set.to_jwks(), r#"{"keys":[]}"#);
     assert!(!format!("{set:?}").contains("AAAA"));
     let short = secret.replace("AAA\"", "\"");
-    assert_eq!(
-        KeySet::danger_from_jwks_with_secrets(short.as_bytes()).err(),
-        Some(KeyError::Weak)
-    );
+    assert_eq!(KeySet::danger_from_jwks_with_secrets(short.as_bytes()).err(), Some(KeyError::Weak));
 }
 
 #[test]
