@@ -1,3 +1,92 @@
-//! The command line of Countersign.
+//! The command line of Countersign: the only `main`, and the only place where everything meets.
 
-fn main() {}
+mod config;
+mod doctor;
+mod keys;
+mod open;
+mod print;
+mod reference;
+mod serve;
+mod sessions;
+mod token;
+mod users;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use countersign_core::{Clock, SystemClock};
+
+use crate::config::Flags;
+use crate::open::Place;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Sessions for GraphQL and API clients: short-lived tokens, silent refresh, and a logout that means it.
+///
+/// Without a command it serves, as `countersign serve` does.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the auth server.
+    Serve(Box<Flags>),
+    /// Look after the accounts.
+    #[command(subcommand)]
+    Users(users::Users),
+    /// Look after sessions.
+    #[command(subcommand)]
+    Sessions(sessions::Sessions),
+    /// Look after the keys that sign tokens, and those of other servers.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Look at access tokens, or verify them.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Bring the database to this version's schema.
+    Migrate(Place),
+    /// Check the configuration, the files and the database, and say what is wrong.
+    Doctor(Place),
+    /// Write the generated files of the repository.
+    #[command(hide = true)]
+    Gen {
+        /// The root of the repository.
+        root: std::path::PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => in_runtime(serve::run(cli.flags)),
+        Some(Command::Serve(flags)) => in_runtime(serve::run(*flags)),
+        Some(Command::Users(command)) => in_runtime(users::run(command)),
+        Some(Command::Sessions(command)) => in_runtime(sessions::run(command)),
+        Some(Command::Keys(command)) => in_runtime(keys::run(command)),
+        Some(Command::Token(command)) => {
+            token::run(command, io::stdin().lock(), io::stdout().lock(), SystemClock.now())
+        }
+        Some(Command::Migrate(place)) => open::migrate(&place),
+        Some(Command::Doctor(place)) => in_runtime(doctor::run(place)),
+        Some(Command::Gen { root }) => reference::write(&root),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("countersign: {error:#}");
+        match error.downcast_ref::<config::Faults>() {
+            Some(_) => ExitCode::from(2),
+            None => ExitCode::FAILURE,
+        }
+    })
+}
+
+fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

@@ -20,6 +20,18 @@ pub enum Action {
     Retry,
 }
 
+impl Action {
+    /// The word on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fix => "fix",
+            Self::Login => "login",
+            Self::Refresh => "refresh",
+            Self::Retry => "retry",
+        }
+    }
+}
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal, $action:ident, $message:literal;)*) => {
         /// A stable error code.

@@ -17,6 +17,8 @@
 pub mod code;
 mod id;
 mod secret;
+#[cfg(feature = "issuer")]
+pub mod session;
 mod text;
 mod time;
 pub mod token;

@@ -1,1 +1,70 @@
-//! The Countersign auth server as a library.
+//! The Countersign auth server as a library: [`app`] acts, the rest translates.
+//!
+//! ```text
+//!            ┌► http ────┐
+//! listen ────┤           ├──► app ──► core   (decides)
+//!            └► graphql ─┘      └───► store  (remembers)
+//! ```
+//!
+//! A program that embeds the server checks a [`config::Config`], starts an [`app::App`] and serves
+//! [`router`]; the command line does just that.
+
+pub mod app;
+pub mod config;
+mod graphql;
+mod http;
+pub mod listen;
+pub mod random;
+pub mod seal;
+mod span;
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+pub use http::view::rfc3339;
+pub use span::Span;
+
+/// Every route of the server. `metrics` renders `/metrics`.
+pub fn router(app: Arc<app::App>, metrics: Option<PrometheusHandle>) -> Router {
+    let schema = graphql::schema(Arc::clone(&app));
+    http::router(http::Shared { app, schema, metrics })
+}
+
+/// The OpenAPI description, as pretty JSON.
+///
+/// # Errors
+/// If the description cannot be written as JSON, which a test would have shown.
+pub fn openapi() -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(&http::description())? + "\n")
+}
+
+/// The GraphQL schema, in the schema definition language.
+pub fn graphql_schema() -> String {
+    graphql::definition()
+}
+
+/// How often signing keys that another process changed are noticed.
+const KEYS_EVERY: Duration = Duration::from_secs(2);
+/// How often rows that nobody will ask for are deleted.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// What the server does beside answering; runs until dropped.
+pub async fn upkeep(app: Arc<app::App>) {
+    let mut keys = tokio::time::interval(KEYS_EVERY);
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        let done = tokio::select! {
+            _ = keys.tick() => app.reload_signing_keys().await,
+            _ = sweep.tick() => app.sweep().await.map(drop),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "upkeep failed, and is tried again");
+        }
+    }
+}

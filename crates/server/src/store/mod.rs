@@ -23,8 +23,8 @@ use countersign_core::session::State;
 use countersign_core::{ServiceKeyId, SessionId, Timestamp, UserId};
 
 pub use records::{
-    Event, EventKind, Held, KeyState, Mode, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session, SigningKeyRow, User,
-    UserChange,
+    Event, EventKind, Held, KeyMove, KeyState, LONGEST_ACCESS_TTL, Mode, NameKey, NewEvent, ServiceKey,
+    ServiceKeyHash, Session, SigningKeyRow, User, UserChange,
 };
 
 /// The store cannot answer: the disk is full or read-only, the database is locked or gone. Always worth a retry.
@@ -35,6 +35,7 @@ pub struct StoreError(pub String);
 /// What [`Store::create_user`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
+#[expect(clippy::exhaustive_enums, reason = "a use case that overlooks an outcome must not compile")]
 pub enum Created {
     /// The user is stored.
     Done,
@@ -55,7 +56,12 @@ pub struct Allowance {
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Creates a user and its names; `event` is recorded with it. Durable.
-    async fn create_user(&self, user: &User, names: &[NameKey], event: NewEvent) -> Result<Created, StoreError>;
+    async fn create_user(
+        &self,
+        user: &User,
+        names: &[NameKey],
+        event: NewEvent,
+    ) -> Result<Created, StoreError>;
 
     /// The user of this id.
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
@@ -82,7 +88,7 @@ pub trait Store: Send + Sync {
 
     /// Creates a session and records `event`. With `parent`, only if that session of the same user has not
     /// ended (the answer is false otherwise). Durable.
-    async fn create_session(&self, session: &Session, event: NewEvent) -> Result<bool, StoreError>;
+    async fn create_session(&self, session: Session, event: NewEvent) -> Result<bool, StoreError>;
 
     /// A session (ended or not) and its user: the one read of a refresh, by primary keys alone.
     async fn session(&self, user: UserId, id: SessionId) -> Result<Option<Held>, StoreError>;
@@ -95,7 +101,13 @@ pub trait Store: Send + Sync {
 
     /// Makes `to` the confirmed token and `to.confirmed_at` the time of last use, if the state is still `from`
     /// and the session has not ended: one compare-and-swap on `(depth, slot)`. Relaxed.
-    async fn confirm(&self, user: UserId, id: SessionId, from: &State, to: &State) -> Result<bool, StoreError>;
+    async fn confirm(
+        &self,
+        user: UserId,
+        id: SessionId,
+        from: &State,
+        to: &State,
+    ) -> Result<bool, StoreError>;
 
     /// Writes when the session was last used. Relaxed.
     async fn touch(&self, user: UserId, id: SessionId, seen_at: Timestamp) -> Result<(), StoreError>;
@@ -140,13 +152,13 @@ pub trait Store: Send + Sync {
     /// Every signing key, oldest first.
     async fn signing_keys(&self) -> Result<Vec<SigningKeyRow>, StoreError>;
 
-    /// Applies one step of key rotation at once: adds `add`, moves the keys named in `moves` to their new
-    /// state, records the time in it. Nothing happens unless every key in `moves` is still in the state it is
-    /// moved from (answer false), so that two processes cannot rotate twice. Durable.
+    /// Takes one step of key rotation: moves keys, in the order given, then adds some. Nothing happens (and the
+    /// answer is false) if a key is no longer in the state that it is moved from, or if a second key were
+    /// active, or a second of one algorithm announced: so two processes cannot rotate twice. Durable.
     async fn rotate_signing_keys(
         &self,
         add: Vec<SigningKeyRow>,
-        moves: Vec<(String, KeyState, KeyState)>,
+        moves: Vec<KeyMove>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
@@ -165,6 +177,11 @@ pub trait Store: Send + Sync {
     /// Ties the database to its master secret: stores `proof` if none is there, and answers what is there.
     /// Durable.
     async fn secret_proof(&self, proof: [u8; 32]) -> Result<[u8; 32], StoreError>;
+
+    /// Deletes a bounded number of rows that nobody will ask for again: deny-list entries and attempt counters
+    /// whose time has passed at `now`, and sessions and events that ended `keep_ended` before. Answers how many
+    /// went. Relaxed.
+    async fn sweep(&self, now: Timestamp, keep_ended: Duration) -> Result<u64, StoreError>;
 
     /// Whether reads and writes work now (a write of no consequence is made and committed).
     async fn ready(&self) -> Result<(), StoreError>;

@@ -1,5 +1,6 @@
 //! What the rows mean.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,6 +10,42 @@ use countersign_core::token::{Algorithm, FingerprintHash};
 use countersign_core::{Secret, ServiceKeyId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+/// An enum whose variants are words: on the wire, in the database and in logs alike.
+macro_rules! words {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+
+        impl $name {
+            /// The word.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// What the word stands for.
+            pub fn from_name(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.name())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let word = Cow::<'de, str>::deserialize(from)?;
+                let fault = || serde::de::Error::custom(format_args!("one of {}", [$($word),*].join(", ")));
+                Self::from_name(&word).ok_or_else(fault)
+            }
+        }
+    };
+}
 
 /// A person or machine that can log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +74,14 @@ pub struct User {
 
 /// An e-mail address or user name in the one form in which it is compared: see `app::names`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NameKey(pub(crate) String);
+pub struct NameKey(String);
 
 impl NameKey {
+    /// The key of a text that is in that form already.
+    pub const fn from_folded(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text, as the index table holds it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -48,6 +90,7 @@ impl NameKey {
 
 /// A change to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store that overlooks a change must not compile")]
 pub enum UserChange {
     /// Disables or enables the account.
     Disabled(bool),
@@ -57,15 +100,16 @@ pub enum UserChange {
     Roles(Vec<String>, String),
 }
 
-/// How a session's tokens travel; fixed at login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// The refresh token is in an `HttpOnly` cookie.
-    #[default]
-    Cookie,
-    /// The refresh token is in the answer's body and in the request's.
-    Header,
+words! {
+    /// How a session's tokens travel; fixed at login.
+    #[derive(Default)]
+    pub enum Mode {
+        /// The refresh token is in an `HttpOnly` cookie.
+        #[default]
+        Cookie = "cookie",
+        /// The refresh token is in the answer's body and in the request's.
+        Header = "header",
+    }
 }
 
 /// One login on one device.
@@ -104,40 +148,40 @@ pub struct Held {
     pub user: User,
 }
 
-/// What happened to an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EventKind {
-    /// A refresh healed a confirm that the database had lost.
-    Adopt,
-    /// An administrator disabled the account.
-    Disabled,
-    /// An administrator enabled the account.
-    Enabled,
-    /// A good refresh token came with a wrong fingerprint cookie, or none.
-    FingerprintMismatch,
-    /// A header-mode tab took a session of its own from this one.
-    Fork,
-    /// A log-in.
-    Login,
-    /// A log-in that failed.
-    LoginFailed,
-    /// A log-out of one session.
-    Logout,
-    /// A log-out of every session, or of every other.
-    LogoutAll,
-    /// A mint showed an old refresh token.
-    MintStale,
-    /// The password changed.
-    PasswordChanged,
-    /// An old refresh token was shown: the session ended.
-    Reuse,
-    /// An administrator, or the user from another device, ended the session.
-    Revoked,
-    /// The roles changed.
-    RolesChanged,
-    /// The account was made.
-    Signup,
+words! {
+    /// What happened to an account.
+    pub enum EventKind {
+        /// A refresh healed a confirm that the database had lost.
+        Adopt = "adopt",
+        /// An administrator disabled the account.
+        Disabled = "disabled",
+        /// An administrator enabled the account.
+        Enabled = "enabled",
+        /// A good refresh token came with a wrong fingerprint cookie, or none.
+        FingerprintMismatch = "fingerprint_mismatch",
+        /// A header-mode tab took a session of its own from this one.
+        Fork = "fork",
+        /// A log-in.
+        Login = "login",
+        /// A log-in that failed.
+        LoginFailed = "login_failed",
+        /// A log-out of one session.
+        Logout = "logout",
+        /// A log-out of every session, or of every other.
+        LogoutAll = "logout_all",
+        /// A mint showed an old refresh token.
+        MintStale = "mint_stale",
+        /// The password changed.
+        PasswordChanged = "password_changed",
+        /// An old refresh token was shown: the session ended.
+        Reuse = "reuse",
+        /// An administrator, or the user from another device, ended the session.
+        Revoked = "revoked",
+        /// The roles changed.
+        RolesChanged = "roles_changed",
+        /// The account was made.
+        Signup = "signup",
+    }
 }
 
 /// An event to be recorded.
@@ -164,18 +208,18 @@ pub struct Event {
     pub what: NewEvent,
 }
 
-/// Where a signing key is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KeyState {
-    /// Published, and signs nothing yet.
-    Announced,
-    /// Signs.
-    Active,
-    /// Signs no more; published until the last token it signed has expired.
-    Retiring,
-    /// Published no more.
-    Gone,
+words! {
+    /// Where a signing key is in its life.
+    pub enum KeyState {
+        /// Published, and signs nothing yet.
+        Announced = "announced",
+        /// Signs.
+        Active = "active",
+        /// Signs no more; published until the last token it signed has expired.
+        Retiring = "retiring",
+        /// Published no more.
+        Gone = "gone",
+    }
 }
 
 /// A signing key as the database holds it.
@@ -195,6 +239,17 @@ pub struct SigningKeyRow {
     pub active_at: Option<Timestamp>,
     /// When it stopped signing.
     pub retiring_at: Option<Timestamp>,
+}
+
+/// A signing key that goes from one state to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMove {
+    /// The key.
+    pub kid: String,
+    /// The state that it must be in.
+    pub from: KeyState,
+    /// The state that it gets.
+    pub to: KeyState,
 }
 
 /// The SHA-256 of a service key's text: the key itself is not stored.
@@ -222,4 +277,4 @@ impl Session {
 }
 
 /// How long a deny-list entry must be kept after `now`: longer than any access token can live.
-pub const LONGEST_ACCESS_TTL: Duration = Duration::from_secs(3600);
+pub const LONGEST_ACCESS_TTL: Duration = Duration::from_hours(1);

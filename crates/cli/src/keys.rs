@@ -1,0 +1,130 @@
+//! `countersign keys`.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Subcommand;
+use countersign_core::ServiceKeyId;
+use countersign_server::app::{Rotation, SCOPES, Scope};
+use serde_json::json;
+
+use crate::open::Place;
+use crate::print;
+
+#[derive(Subcommand)]
+pub(crate) enum Keys {
+    /// List the keys that sign access tokens.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Let the announced key sign from now on, and announce the next.
+    Rotate {
+        /// Even if it has been published for less than an hour, so that caches may not have it yet.
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Look after service keys: how other servers authenticate to this one.
+    #[command(subcommand)]
+    Service(Service),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Service {
+    /// Make a service key; its text is shown once.
+    Add {
+        /// What the key allows; may be repeated.
+        #[arg(long = "scope", required = true, value_delimiter = ',', value_parser = scope)]
+        scopes: Vec<Scope>,
+        /// What you call it.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the service keys.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Revoke a service key.
+    Revoke {
+        /// Its id.
+        id: ServiceKeyId,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    let names = SCOPES.map(|(name, _)| name).join(", ");
+    SCOPES.iter().find(|(name, _)| *name == text).map(|(_, scope)| *scope).ok_or(format!("one of {names}"))
+}
+
+pub(crate) async fn run(command: Keys) -> anyhow::Result<ExitCode> {
+    match command {
+        Keys::List { json, place } => {
+            let keys = place.app().await?.signing_keys().await?;
+            let rows: Vec<_> = keys
+                .iter()
+                .map(|key| {
+                    let active_at = key.active_at.map(print::time);
+                    let retiring_at = key.retiring_at.map(print::time);
+                    vec![
+                        json!(key.kid),
+                        json!(key.algorithm),
+                        json!(key.state),
+                        print::time(key.announced_at),
+                        json!(active_at),
+                        json!(retiring_at),
+                    ]
+                })
+                .collect();
+            print::rows(
+                &["kid", "algorithm", "state", "announced_at", "active_at", "retiring_at"],
+                &rows,
+                json,
+            )?;
+        }
+        Keys::Rotate { now, place } => match place.app().await?.rotate_signing_keys(now).await? {
+            Rotation::TooEarly(wait) => bail!(
+                "the announced key is too new: caches may not have it. Wait {} minutes, or say --now",
+                wait.as_secs().div_ceil(60)
+            ),
+            _ => println!("rotated"),
+        },
+        Keys::Service(Service::Add { scopes, name, json, place }) => {
+            let (key, text) = place.app().await?.add_service_key(name, &scopes).await?;
+            let row = vec![json!(key.id), json!(key.name), json!(key.scopes), json!(text.as_str())];
+            print::one(&["id", "name", "scopes", "key"], row, json)?;
+        }
+        Keys::Service(Service::List { json, place }) => {
+            let keys = place.app().await?.service_keys().await?;
+            let rows: Vec<_> = keys
+                .iter()
+                .map(|key| {
+                    vec![json!(key.id), json!(key.name), json!(key.scopes), print::time(key.created_at)]
+                })
+                .collect();
+            print::rows(&["id", "name", "scopes", "created_at"], &rows, json)?;
+        }
+        Keys::Service(Service::Revoke { id, place }) => {
+            if !place.app().await?.revoke_service_key(id).await? {
+                bail!("{id}: there is no such service key");
+            }
+            println!("{id}: revoked");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

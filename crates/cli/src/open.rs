@@ -1,0 +1,126 @@
+//! Opening what a server's data folder holds: the database and the master secret.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use countersign_core::SystemClock;
+use countersign_server::app::{App, Deps};
+use countersign_server::config::{Config, Settings};
+use countersign_server::random::{Random, SystemRandom};
+use countersign_server::seal::MasterSecret;
+use countersign_server::store::sqlite::{self, SqliteStore};
+use zeroize::Zeroizing;
+
+use crate::config::{self, Flags};
+
+/// The master secret's variable; not a flag, as other users of the machine see a process's arguments.
+pub(crate) const MASTER_SECRET: &str = "COUNTERSIGN_MASTER_SECRET";
+
+/// Which server's data a command works on.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// A TOML file with settings.
+    #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder with the database and the master secret [default: ./data].
+    #[arg(long, env = "COUNTERSIGN_DATA", value_name = "DIR")]
+    data: Option<String>,
+}
+
+impl Place {
+    /// The configuration of that server.
+    pub(crate) fn load(&self) -> anyhow::Result<Config> {
+        let mut flags = Flags::of_environment()?;
+        flags.config.clone_from(&self.config);
+        flags.data.clone_from(&self.data);
+        flags.load()
+    }
+
+    /// The use cases on that server's data; the server may be running.
+    pub(crate) async fn app(&self) -> anyhow::Result<Arc<App>> {
+        let config = self.load()?;
+        if !database(&config.data).exists() {
+            bail!("{}: there is no database here; `countersign serve` makes one", config.data.display());
+        }
+        app(config::check(config, 4000)?).await
+    }
+}
+
+/// The database of this folder.
+pub(crate) fn database(data: &Path) -> PathBuf {
+    data.join("countersign.db")
+}
+
+/// The master secret of this folder, if it is not in the environment.
+pub(crate) fn secret_file(data: &Path) -> PathBuf {
+    data.join("master.secret")
+}
+
+/// Opens the data folder, making what is missing.
+pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
+    let data = settings.data.clone();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&data)
+        .with_context(|| data.display().to_string())?;
+    let master = master_secret(&data)?;
+    let store = SqliteStore::open(&database(&data)).with_context(|| database(&data).display().to_string())?;
+    let deps =
+        Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
+    Ok(App::start(settings, deps).await?)
+}
+
+/// `countersign migrate`: opening is all it takes.
+pub(crate) fn migrate(place: &Place) -> anyhow::Result<ExitCode> {
+    let data = place.load()?.data;
+    let path = database(&data);
+    let version = sqlite::migrate(&path).with_context(|| path.display().to_string())?;
+    println!("{}: schema version {version}", path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one variable that is no setting: it must not become a flag"
+)]
+fn master_secret(data: &Path) -> anyhow::Result<MasterSecret> {
+    if let Ok(text) = std::env::var(MASTER_SECRET).map(Zeroizing::new) {
+        return MasterSecret::from_text(&text)
+            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"));
+    }
+    let path = secret_file(data);
+    match fs::read_to_string(&path).map(Zeroizing::new) {
+        Ok(text) => {
+            MasterSecret::from_text(&text).with_context(|| format!("{}: not a master secret", path.display()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !database(data).exists() => {
+            let mut bytes = Zeroizing::new([0; 32]);
+            SystemRandom.fill(bytes.as_mut_slice())?;
+            let secret =
+                MasterSecret::from_slice(bytes.as_slice()).context("32 bytes are a master secret")?;
+            keep_secret(&path, &secret).with_context(|| path.display().to_string())?;
+            Ok(secret)
+        }
+        Err(error) => Err(error).with_context(|| {
+            format!("{}: the database needs its master secret, here or in {MASTER_SECRET}", path.display())
+        }),
+    }
+}
+
+/// Only we can read it, it is never half written, and it is on disk before anything is sealed under it.
+fn keep_secret(path: &Path, secret: &MasterSecret) -> io::Result<()> {
+    let half = path.with_extension("new");
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
+    file.write_all(secret.to_text().as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    fs::rename(&half, path)?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}

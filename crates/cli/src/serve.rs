@@ -1,0 +1,50 @@
+//! `countersign serve`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use countersign_server::listen::Bound;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{self, Flags};
+use crate::open;
+
+pub(crate) async fn run(flags: Flags) -> anyhow::Result<ExitCode> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_writer(std::io::stderr)
+        .init();
+    let config = flags.load()?;
+    let listen = config.listen;
+    // Judged before a port is taken, with one that stands for it; then with the real one.
+    config::check(config.clone(), listen.port())?;
+    let mut bound = Bound::new(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    if let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) {
+        bound = bound.with_tls(cert, key).map_err(anyhow::Error::msg)?;
+    }
+    let settings = config::check(config, bound.port())?;
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let issuer = settings.issuer().to_owned();
+    let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
+    let app = open::app(settings).await?;
+    let router = countersign_server::router(Arc::clone(&app), Some(metrics));
+    let upkeep = tokio::spawn(countersign_server::upkeep(app));
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    println!("Countersign is ready: {issuer}");
+    bound
+        .serve(router, async move {
+            tokio::select! {
+                _ = terminate.recv() => (),
+                _ = interrupt.recv() => (),
+            }
+        })
+        .await;
+    upkeep.abort();
+    Ok(ExitCode::SUCCESS)
+}

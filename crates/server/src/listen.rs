@@ -1,0 +1,176 @@
+//! Sockets: where the server listens, TLS, and an orderly end.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::{self, ServerConfig};
+use tower::ServiceExt;
+
+/// Connections at once; more wait in the kernel's queue.
+const CONNECTIONS: usize = 10_000;
+/// How long a client may take to send a request's headers, or its TLS handshake.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long requests that are under way get to finish at the end.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// Sockets that are bound, and serve nothing yet.
+pub struct Bound {
+    listeners: Vec<TcpListener>,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Bound {
+    /// Binds `address`; with `127.0.0.1` also the same port of `::1` where the machine has one, as browsers may
+    /// take either for `localhost`.
+    ///
+    /// # Errors
+    /// The operating system's, such as that the port is taken.
+    pub async fn new(address: SocketAddr) -> io::Result<Self> {
+        let first = TcpListener::bind(address).await?;
+        let port = first.local_addr()?.port();
+        let mut listeners = vec![first];
+        if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            listeners.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await);
+        }
+        Ok(Self { listeners, tls: None })
+    }
+
+    /// The port, which the system chose if it was asked for port 0.
+    pub fn port(&self) -> u16 {
+        self.listeners
+            .first()
+            .and_then(|listener| listener.local_addr().ok())
+            .map_or(0, |address| address.port())
+    }
+
+    /// Serves HTTPS with the certificate chain and private key of these PEM files.
+    ///
+    /// # Errors
+    /// A sentence that names the file and what is wrong with it.
+    pub fn with_tls(mut self, cert: &Path, key: &Path) -> Result<Self, String> {
+        let fault = |path: &Path, why: String| format!("{}: {why}", path.display());
+        let chain = CertificateDer::pem_file_iter(cert)
+            .and_then(Iterator::collect)
+            .map_err(|error| fault(cert, error.to_string()))?;
+        let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| fault(key, error.to_string()))?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key_der))
+            .map_err(|error| fault(cert, error.to_string()))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        self.tls = Some(TlsAcceptor::from(Arc::new(config)));
+        Ok(self)
+    }
+
+    /// Serves until `stop` resolves; then requests under way get ten seconds to finish.
+    pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
+        let graceful = Arc::new(GracefulShutdown::new());
+        let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        let (ending, ended) = watch::channel(());
+        let accepting: Vec<_> = self
+            .listeners
+            .into_iter()
+            .map(|listener| {
+                let door = Door {
+                    router: router.clone(),
+                    tls: self.tls.clone(),
+                    graceful: Arc::clone(&graceful),
+                    slots: Arc::clone(&slots),
+                };
+                tokio::spawn(door.accept(listener, ended.clone()))
+            })
+            .collect();
+        stop.await;
+        drop(ending);
+        for task in accepting {
+            let _stopped = task.await;
+        }
+        // Each connection holds its share only while it is set up: after that this is the last one.
+        if let Some(graceful) = Arc::into_inner(graceful) {
+            let _late = tokio::time::timeout(END_WITHIN, graceful.shutdown()).await;
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Door {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    graceful: Arc<GracefulShutdown>,
+    slots: Arc<Semaphore>,
+}
+
+impl Door {
+    async fn accept(self, listener: TcpListener, mut ended: watch::Receiver<()>) {
+        loop {
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                _ = ended.changed() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let door = self.clone();
+                    tokio::spawn(async move {
+                        door.open(stream, peer).await;
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    // No file descriptors left, most likely: the clients that leave make room.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    async fn open(self, stream: TcpStream, peer: SocketAddr) {
+        let _slower = stream.set_nodelay(true);
+        match &self.tls {
+            None => self.converse(stream, peer).await,
+            Some(tls) => match tokio::time::timeout(HEADERS_WITHIN, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.converse(stream, peer).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            },
+        }
+    }
+
+    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr) {
+        let Self { router, graceful, .. } = self;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().oneshot(request)
+        });
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+        builder.http2().timer(TokioTimer::new());
+        let connection = graceful
+            .watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
+        drop(graceful);
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection broke");
+        }
+    }
+}

