@@ -14,6 +14,7 @@ after(() => stack.remove())
 /** How many refreshes the server has judged to confirm a token, as it counts them itself. */
 async function confirms(key: string): Promise<number> {
   const answer = await fetch(`${stack.url}/metrics`, { headers: { authorization: `Bearer ${key}` } })
+  assert.equal(answer.status, 200)
   const count = /^countersign_refresh_total\{.*verdict="confirm".*\} (\d+)/m.exec(await answer.text())
   return Number(count?.[1] ?? 0)
 }

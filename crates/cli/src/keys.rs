@@ -107,7 +107,7 @@ pub(crate) async fn run(command: Keys) -> anyhow::Result<ExitCode> {
         Keys::Service(Service::Add { scopes, name, json, place }) => {
             let (key, text) = place.app().await?.add_service_key(name, &scopes).await?;
             let row = vec![json!(key.id), json!(key.name), json!(key.scopes), json!(text.as_str())];
-            print::rows(&["id", "name", "scopes", "key"], &[row], json)?;
+            print::one(&["id", "name", "scopes", "key"], row, json)?;
         }
         Keys::Service(Service::List { json, place }) => {
             let keys = place.app().await?.service_keys().await?;

@@ -14,7 +14,7 @@ use countersign_server::app::{App, Deps};
 use countersign_server::config::{Config, Settings};
 use countersign_server::random::{Random, SystemRandom};
 use countersign_server::seal::MasterSecret;
-use countersign_server::store::sqlite::SqliteStore;
+use countersign_server::store::sqlite::{self, SqliteStore};
 use zeroize::Zeroizing;
 
 use crate::config::{self, Flags};
@@ -81,8 +81,8 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
 pub(crate) fn migrate(place: &Place) -> anyhow::Result<ExitCode> {
     let data = place.load()?.data;
     let path = database(&data);
-    let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
-    println!("{}: schema version {}", path.display(), store.schema_version());
+    let version = sqlite::migrate(&path).with_context(|| path.display().to_string())?;
+    println!("{}: schema version {version}", path.display());
     Ok(ExitCode::SUCCESS)
 }
 

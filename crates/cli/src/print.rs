@@ -6,10 +6,7 @@ use serde_json::{Map, Value};
 /// Prints rows as a table, or as a JSON array.
 pub(crate) fn rows(columns: &[&str], rows: &[Vec<Value>], json: bool) -> anyhow::Result<()> {
     if json {
-        let objects: Vec<Map<String, Value>> = rows
-            .iter()
-            .map(|row| columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned()).collect())
-            .collect();
+        let objects: Vec<_> = rows.iter().map(|row| object(columns, row)).collect();
         println!("{}", serde_json::to_string_pretty(&objects)?);
         return Ok(());
     }
@@ -35,6 +32,19 @@ fn cell(value: &Value) -> String {
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
+}
+
+/// Prints one row as a table of one, or as a JSON object.
+pub(crate) fn one(columns: &[&str], row: Vec<Value>, json: bool) -> anyhow::Result<()> {
+    if !json {
+        return rows(columns, &[row], false);
+    }
+    println!("{}", serde_json::to_string_pretty(&object(columns, &row))?);
+    Ok(())
+}
+
+fn object(columns: &[&str], row: &[Value]) -> Map<String, Value> {
+    columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned()).collect()
 }
 
 /// A moment as RFC 3339 writes it.

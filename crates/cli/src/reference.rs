@@ -23,6 +23,7 @@ pub(crate) fn write(root: &Path) -> anyhow::Result<ExitCode> {
         ("docs/CONFIG.md", settings()?),
     ] {
         let path = root.join(path);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
         fs::write(&path, text).with_context(|| path.display().to_string())?;
     }
     Ok(ExitCode::SUCCESS)

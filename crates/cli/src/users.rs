@@ -115,7 +115,7 @@ pub(crate) async fn run(command: Users) -> anyhow::Result<ExitCode> {
                 roles,
             };
             let user = app.create_user(new).await?;
-            print::rows(&COLUMNS, &[row(&user)], json)?;
+            print::one(&COLUMNS, row(&user), json)?;
         }
         Users::List { json, place } => {
             let app = place.app().await?;
@@ -124,7 +124,7 @@ pub(crate) async fn run(command: Users) -> anyhow::Result<ExitCode> {
         }
         Users::Show { user, json, place } => {
             let user = place.app().await?.find_user(&user).await?;
-            print::rows(&COLUMNS, &[row(&user)], json)?;
+            print::one(&COLUMNS, row(&user), json)?;
         }
         Users::Password { user, password, place } => {
             let app = place.app().await?;

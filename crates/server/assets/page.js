@@ -28,6 +28,7 @@ function greet(user) {
   byId('who').textContent = user.username ?? user.email
   byId('who-else').textContent = [user.username && user.email, `role ${user.default_role}`].filter(Boolean).join(', ')
   byId('auth').reset()
+  reveal(false)
   byId('notice').hidden = true
   for (const id of ['devices', 'events']) byId(id).replaceChildren()
   byId('session-title').focus({ preventScroll: true })
@@ -54,7 +55,8 @@ function part(ended, wasHere) {
 session.addEventListener('token', ({ detail: { before } }) => {
   const { raw } = session.token
   const { depth, idle_expires_in, expires_at } = session.session
-  drawToken({ raw: byId('raw'), header: byId('header'), claims: byId('claims'), signature: byId('signature') }, raw, before?.raw)
+  const [rawText, header, claims, signature] = ['raw', 'header', 'claims', 'signature'].map(byId)
+  drawToken({ raw: rawText, header, claims, signature }, raw, before?.raw)
   byId('depth').textContent = depth
   byId('idle').textContent = span(idle_expires_in)
   byId('absolute').dateTime = expires_at
@@ -62,7 +64,8 @@ session.addEventListener('token', ({ detail: { before } }) => {
   byId('readable').textContent = document.cookie || 'nothing'
   byId('stored').textContent = [...Object.keys(localStorage), ...Object.keys(sessionStorage)].join(', ') || 'nothing'
   ring.refill()
-  if (before) log('note', `New access token, depth ${before.depth} → ${depth}`)
+  // The server answers a refresh that comes soon after another with the same depth.
+  if (before) log('note', `New token, depth ${before.depth === depth ? `${depth} again` : `${before.depth} → ${depth}`}`)
   tick()
   reload()
 })
@@ -78,13 +81,16 @@ function tick() {
     say(time, fromNow((Date.parse(time.dateTime) - now) / 1000, Number(time.dataset.units ?? 1)))
   }
   const { token, trouble } = session
-  byId('trouble').hidden = !trouble
   if (token) say(byId('next-refresh'), fromNow((token.refreshAt - performance.now()) / 1000, 2).replace(/.*ago/, 'now'))
-  if (!trouble) return
-  const pause = Math.max(0, Math.ceil((trouble.retryAt - performance.now()) / 1000))
-  const next = `${trouble.message} Next try ${pause ? `in ${pause} s` : 'now'}.`
-  say(byId('trouble'), `${next} You stay signed in.`)
-  say(byId('checking-trouble'), next)
+  byId('trouble').hidden = !trouble
+  if (trouble) for (const id of ['trouble', 'checking-trouble']) sayTrouble(byId(id).children, trouble)
+}
+
+/** The reason is announced once; the seconds are for the eye only. */
+function sayTrouble([why, next], { message, retryAt }) {
+  const seconds = Math.ceil((retryAt - performance.now()) / 1000)
+  say(why, session.token ? `${message} You stay signed in.` : message)
+  say(next, seconds > 0 ? `Next try in ${seconds} s.` : 'Trying again.')
 }
 
 function say(where, text) {
@@ -95,7 +101,8 @@ function say(where, text) {
 
 async function reload() {
   try {
-    const [{ sessions }, { events }] = await Promise.all([session.call('GET', '/auth/sessions'), session.call('GET', '/auth/events')])
+    const asked = ['/auth/sessions', '/auth/events'].map((path) => session.call('GET', path))
+    const [{ sessions }, { events }] = await Promise.all(asked)
     byId('devices').replaceChildren(...sessions.map(deviceRow))
     byId('logout-others').hidden = sessions.length < 2
     byId('events').replaceChildren(...events.map(eventRow))
@@ -113,7 +120,8 @@ function deviceRow({ id, current, user_agent, created_at, seen_at, expires_at, r
   row.querySelector('b').textContent = device(user_agent)
   row.querySelector('.chip').hidden = !current
   const traits = [remember && ', remembered', mode === 'header' && ', header mode'].filter(Boolean)
-  row.querySelector('.when').append('Seen ', when(seen_at), ', signed in ', when(created_at), ', ends ', when(expires_at), ...traits)
+  const times = ['Seen ', when(seen_at), ', signed in ', when(created_at), ', ends ', when(expires_at)]
+  row.querySelector('.when').append(...times, ...traits)
   const button = row.querySelector('button')
   button.setAttribute('aria-label', `Log out ${device(user_agent)}${current ? ', this device' : ''}`)
   onPress(button, () => (current ? session.logOut() : endDevice(`/auth/sessions/${encodeURIComponent(id)}`)))
@@ -189,11 +197,12 @@ byId('switch-mode')?.addEventListener('click', () => {
   fields[form.dataset.mode === 'signup' ? 'email' : 'username'].focus()
 })
 
-byId('reveal').addEventListener('click', ({ currentTarget: button }) => {
-  const isShown = fields.password.type === 'password'
+byId('reveal').addEventListener('click', () => reveal(fields.password.type === 'password'))
+
+function reveal(isShown) {
   fields.password.type = isShown ? 'text' : 'password'
-  button.setAttribute('aria-pressed', isShown)
-})
+  byId('reveal').setAttribute('aria-pressed', isShown)
+}
 
 fields.password.addEventListener('input', () => {
   byId('password-length').value = passwordLength()

@@ -12,7 +12,7 @@ export class Ring {
 
   constructor(root, session) {
     this.#session = session
-    this.#arc = root.querySelector('.life')
+    this.#arc = root.querySelector('.arc')
     this.#notch = root.querySelector('.notch')
     this.#number = root.querySelector('[data-testid="seconds-left"]')
     requestAnimationFrame((now) => this.#draw(now))

@@ -7,7 +7,7 @@ const NOTES = {
   sub: 'the user',
   aud: 'the API it is for',
   jti: 'this token only',
-  sid: 'this session, through every refresh',
+  sid: 'this session',
   cep: 'claims epoch: rises when roles change',
 }
 const FINGERPRINT = 'x-user-fingerprint'
@@ -71,13 +71,15 @@ function object(value, old, depth = 0) {
 }
 
 function member(name, value, old, comma, depth) {
-  const text = Array.isArray(value) ? `[${value.map((item) => JSON.stringify(item)).join(', ')}]` : JSON.stringify(value)
+  const items = Array.isArray(value) && value.map((item) => JSON.stringify(item)).join(', ')
+  const text = items === false ? JSON.stringify(value) : `[${items}]`
   const isNew = JSON.stringify(value) !== JSON.stringify(old)
   const shown = element(isNew ? 'mark' : 'span', isNew ? 'fresh value' : 'value', text)
   const drawn = line(depth, key(name), shown, comma)
-  if (name === 'iat' || name === 'exp') drawn.append(element('span', 'note', moment(value)))
-  else if (NOTES[name]) drawn.append(element('span', 'note', NOTES[name]))
-  return name.toLowerCase() === FINGERPRINT ? [drawn, element('div', `line in-${depth} callout`, FINGERPRINT_NOTE)] : [drawn]
+  const note = name === 'iat' || name === 'exp' ? moment(value) : NOTES[name]
+  if (note) drawn.append(' ', element('span', 'note', note))
+  if (name.toLowerCase() !== FINGERPRINT) return [drawn]
+  return [drawn, element('div', `line in-${depth} callout`, FINGERPRINT_NOTE)]
 }
 
 /** A time that the page keeps in words. */

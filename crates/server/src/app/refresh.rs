@@ -25,23 +25,20 @@ impl App {
             let now = self.now();
             self.admit(&held, presented, now).await?;
             let verdict = held.session.state.judge(&token, now, self.settings.windows());
+            let next = verdict.next();
+            if let Some(next) = &next
+                && !self.store.confirm(held.user.id, held.session.id, &held.session.state, next).await?
+            {
+                continue;
+            }
             counter!("countersign_refresh_total", "verdict" => verdict.name()).increment(1);
-            let state = match verdict {
-                Verdict::Adopt(next) | Verdict::Confirm(next) | Verdict::Switch(next) => {
-                    if !self.store.confirm(held.user.id, held.session.id, &held.session.state, &next).await? {
-                        continue;
-                    }
-                    if matches!(verdict, Verdict::Adopt(_)) {
-                        self.record_adoption(&held, &token, now).await?;
-                    }
-                    next
-                }
-                Verdict::Repeat => {
-                    self.touch(&held, now).await?;
-                    held.session.state
-                }
+            match verdict {
+                Verdict::Adopt(_) => self.record_adoption(&held, &token, now).await?,
+                Verdict::Confirm(_) | Verdict::Switch(_) => {}
+                Verdict::Repeat => self.touch(&held, now).await?,
                 Verdict::Reuse => return Err(self.end_reused(&held, &token, now).await?),
-            };
+            }
+            let state = next.unwrap_or(held.session.state);
             let session = Session { life: Life { seen_at: now, ..held.session.life }, state, ..held.session };
             return self.hand_out(&Held { session, ..held }, now);
         }
