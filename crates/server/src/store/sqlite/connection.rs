@@ -38,7 +38,7 @@ pub(super) fn create_file(path: &Path) -> io::Result<()> {
 /// The connection that writes; the writer sets `synchronous` as it needs it.
 pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     let db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    db.pragma_update(None, "journal_mode", "wal")?;
+    write_ahead(&db)?;
     // The checkpointer's work, see there.
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     // A whole batch's changed pages, in KiB: they are written once, at the commit.
@@ -59,7 +59,14 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 
 /// The connection that copies the write-ahead log into the database.
 pub(super) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
-    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    let db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Also makes it look at the file: until then it would hold that there is no log, and copy nothing.
+    write_ahead(&db)?;
+    Ok(db)
+}
+
+fn write_ahead(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "journal_mode", "wal")
 }
 
 fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {

@@ -22,6 +22,8 @@ mod service_keys;
 mod sessions;
 mod signing_keys;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod use_cases;
 mod users;
 mod writer;
