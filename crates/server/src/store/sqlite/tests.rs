@@ -239,3 +239,26 @@ fn plan(db: &Connection, sql: &str) -> Vec<String> {
         .collect::<Result<_, _>>()
         .unwrap()
 }
+
+/// With `SQLITE_ENABLE_STAT4` SQLite prepares a statement anew for each value that could change its plan, which
+/// costs several times as much as running it.
+#[test]
+fn the_hot_statements_are_prepared_once() {
+    let (_folder, path) = folder();
+    migrate(&path).unwrap();
+    let db = connection::open_writer(&path).unwrap();
+    for sql in [sessions::BY_KEY, sessions::CONFIRM, users::BY_NAME] {
+        for turn in 0..3 {
+            let mut statement = db.prepare_cached(sql).unwrap();
+            for parameter in 1..=statement.parameter_count() {
+                statement.raw_bind_parameter(parameter, [turn; 16]).unwrap();
+            }
+            while statement.raw_query().next().unwrap().is_some() {}
+            assert_eq!(
+                statement.get_status(rusqlite::StatementStatus::RePrepare),
+                0,
+                "{sql}"
+            );
+        }
+    }
+}
