@@ -46,7 +46,7 @@ pub enum Created {
 /// Steady allowance for one kind of attempt: a burst at once, then one each `interval`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
-    /// How many attempts may come at once after a quiet time.
+    /// How many attempts may come at once after a quiet time; at least one.
     pub burst: u32,
     /// After how long one more is allowed.
     pub interval: Duration,
@@ -153,8 +153,9 @@ pub trait Store: Send + Sync {
     async fn signing_keys(&self) -> Result<Vec<SigningKeyRow>, StoreError>;
 
     /// Applies one step of key rotation at once: adds `add`, moves the keys named in `moves` to their new
-    /// state, records the time in it. Nothing happens unless every key in `moves` is still in the state it is
-    /// moved from (answer false), so that two processes cannot rotate twice. Durable.
+    /// state, records the time in it. Nothing happens (the answer is false) unless every key in `moves` is still
+    /// in the state it is moved from, those in `add` are new, and at most one key is active afterwards: so two
+    /// processes cannot rotate twice, nor both set up an empty database. Durable.
     async fn rotate_signing_keys(
         &self,
         add: Vec<SigningKeyRow>,

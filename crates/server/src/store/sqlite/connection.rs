@@ -51,10 +51,13 @@ pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-/// A connection that only reads. It caches next to nothing itself: pages come from the mapped file.
+/// A connection that only reads, with a cache of 2 MiB.
+///
+/// The file is not mapped into memory: SQLite drops the mapping with each commit of the writer, and the page
+/// faults that follow more than halved the refreshes per second.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let db = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    db.pragma_update(None, "cache_size", -256)?;
+    db.pragma_update(None, "cache_size", -2048)?;
     Ok(db)
 }
 
@@ -80,7 +83,5 @@ fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // The schema has none, and says why.
     db.pragma_update(None, "foreign_keys", false)?;
-    // Costs address space, and memory only for the pages that are in use.
-    db.pragma_update(None, "mmap_size", 256 << 20)?;
     Ok(db)
 }
