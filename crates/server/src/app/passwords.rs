@@ -134,7 +134,8 @@ impl Work {
                     return Err(PasswordError::Hash);
                 };
                 let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-                let ours = Params::try_from(&hash).is_ok_and(|params| costs(&params) == costs(&Params::DEFAULT));
+                let ours =
+                    Params::try_from(&hash).is_ok_and(|params| costs(&params) == costs(&Params::DEFAULT));
                 if !ours || hash.algorithm != argon2::ARGON2ID_IDENT {
                     return Err(PasswordError::Hash);
                 }

@@ -11,7 +11,7 @@ use crate::store::{KeyMove, KeyState, ServiceKey, ServiceKeyHash, SigningKeyRow}
 pub(super) fn signing(db: &Connection) -> rusqlite::Result<Vec<SigningKeyRow>> {
     db.prepare_cached(
         "SELECT kid, algorithm, state, sealed, announced_at, active_at, retiring_at FROM signing_keys
-         ORDER BY announced_at, kid",
+         ORDER BY announced_at, active_at NULLS LAST, kid",
     )?
     .query_map([], |row| {
         let algorithm: String = row.get(1)?;
