@@ -1,3 +1,7 @@
-//! The program as people run it: stories of commands in `tests/cmd`, and what needs a running server here.
+//! The program as people run it: stories of commands in `tests/cmd`, and what needs more than that here.
 
+mod beside;
 mod commands;
+mod data;
+mod running;
+mod serve;
