@@ -12,17 +12,16 @@ fn a_database_that_needs_a_newer_binary_is_refused() {
     let data = TempDir::new().unwrap();
     printed(data.path(), &["migrate"]);
     let path = data.path().join("countersign.db");
-    let min_version = 1_000_u32.to_be_bytes();
     Connection::open(&path)
         .unwrap()
-        .execute("UPDATE meta SET value = ?1 WHERE name = 'min_version'", [min_version])
+        .execute("UPDATE meta SET value = 1000 WHERE key = 'min_version'", [])
         .unwrap();
     for args in [&["serve"][..], &["migrate"], &["users", "list"]] {
         let output = countersign(data.path(), args).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?}: {error}");
         let refusal =
-            "this database needs a newer countersign: its schema wants version 1000, this binary knows ";
+            "the database needs a newer countersign: one that knows schema 1000, and this one knows ";
         assert!(error.contains(refusal), "{args:?}: {error}");
     }
 }

@@ -13,10 +13,7 @@ use crate::thief::one_theft;
 
 /// The table with one row that refuses what it accepted.
 fn refusing(row: u8) -> Rule {
-    Rule::Broken(Table {
-        instead: Some((row, Verdict::Reuse)),
-        ..Table::WHOLE
-    })
+    Rule::Broken(Table { instead: Some((row, Verdict::Reuse)), ..Table::WHOLE })
 }
 
 fn accuses(rule: Rule, world: Browser) -> bool {
@@ -50,37 +47,25 @@ fn row_5_answers_crossed_requests() {
 
 #[test]
 fn row_6_notices_the_thief() {
-    let silent = Table {
-        instead: Some((6, Verdict::Repeat)),
-        ..Table::WHOLE
-    };
+    let silent = Table { instead: Some((6, Verdict::Repeat)), ..Table::WHOLE };
     assert!(one_theft(Rule::Broken(silent)).search().is_some());
 }
 
 #[test]
 fn row_2_needs_its_step_behind() {
-    let strict = Table {
-        steps_behind: 0,
-        ..Table::WHOLE
-    };
+    let strict = Table { steps_behind: 0, ..Table::WHOLE };
     assert!(accuses(Rule::Broken(strict), tabs()));
 }
 
 #[test]
 fn row_5_needs_both_flight_times() {
-    let short = Table {
-        flights_before: 1,
-        ..Table::WHOLE
-    };
+    let short = Table { flights_before: 1, ..Table::WHOLE };
     assert!(accuses(Rule::Broken(short), tabs()));
 }
 
 #[test]
 fn the_grace_needs_three_flight_times() {
-    let short = Table {
-        grace: 2,
-        ..Table::WHOLE
-    };
+    let short = Table { grace: 2, ..Table::WHOLE };
     assert!(accuses(Rule::Broken(short), tabs()));
 }
 
@@ -88,15 +73,8 @@ fn the_grace_needs_three_flight_times() {
 #[test]
 fn row_1_needs_its_bounds() {
     let (state, token) = login(NOW);
-    let forged = |depth, issued| RefreshToken {
-        place: Place { depth, ..token.place },
-        issued,
-        ..token
-    };
-    let unbounded = Rule::Broken(Table {
-        bounded: false,
-        ..Table::WHOLE
-    });
+    let forged = |depth, issued| RefreshToken { place: Place { depth, ..token.place }, issued, ..token };
+    let unbounded = Rule::Broken(Table { bounded: false, ..Table::WHOLE });
     for shown in [
         forged(3, NOW),
         forged(u32::MAX, NOW),
@@ -112,10 +90,7 @@ fn row_1_needs_its_bounds() {
 /// happened: an ordinary refresh is no crossing, and a crash is audited and bounded.
 #[test]
 fn row_5_covers_rows_1_and_4() {
-    let shorter = Rule::Broken(Table {
-        without: &[1, 4],
-        ..Table::WHOLE
-    });
+    let shorter = Rule::Broken(Table { without: &[1, 4], ..Table::WHOLE });
     for world in [crashes(), two_nodes()] {
         assert!(!accuses(shorter, world));
     }

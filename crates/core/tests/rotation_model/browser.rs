@@ -73,14 +73,7 @@ pub(crate) enum Action {
 impl World {
     fn after_login() -> Self {
         let (truth, jar) = login(NOW);
-        let mut world = Self {
-            truth,
-            copy: truth,
-            jar,
-            air: Vec::new(),
-            crashed: None,
-            accused: false,
-        };
+        let mut world = Self { truth, copy: truth, jar, air: Vec::new(), crashed: None, accused: false };
         world.settle();
         world
     }
@@ -106,9 +99,7 @@ impl World {
         self.places().for_each(recede_place);
         self.moments().for_each(recede);
         self.air.retain(|request| age(request.sent) <= bounds.flight);
-        self.crashed = self
-            .crashed
-            .filter(|&last| bounds.crash.is_some_and(|apart| age(last) < apart));
+        self.crashed = self.crashed.filter(|&last| bounds.crash.is_some_and(|apart| age(last) < apart));
     }
 
     /// Makes equal what differs in names only.
@@ -116,14 +107,7 @@ impl World {
         rebase(self.truth.place, self.places());
         self.air.sort_by_key(|Request { sent, stage, token }| {
             let place = token.place;
-            (
-                *sent,
-                *stage,
-                place.depth,
-                place.slot,
-                place.parent_slot,
-                token.issued,
-            )
+            (*sent, *stage, place.depth, place.slot, place.parent_slot, token.issued)
         });
     }
 
@@ -137,11 +121,7 @@ impl World {
         requests
             .flat_map(|request| [&mut request.sent, &mut request.token.issued])
             .chain(&mut self.crashed)
-            .chain([
-                &mut self.jar.issued,
-                &mut self.truth.confirmed_at,
-                &mut self.copy.confirmed_at,
-            ])
+            .chain([&mut self.jar.issued, &mut self.truth.confirmed_at, &mut self.copy.confirmed_at])
     }
 }
 
@@ -196,19 +176,11 @@ impl Model for Browser {
             Action::Judge { at, stale } => {
                 let question = world.air.remove(at);
                 if let Some(token) = world.judge(&self.rule, question.token, stale) {
-                    world.air.push(Request {
-                        stage: Stage::Answer,
-                        token,
-                        ..question
-                    });
+                    world.air.push(Request { stage: Stage::Answer, token, ..question });
                 }
             }
             Action::Lose(at) => drop(world.air.remove(at)),
-            Action::Send => world.air.push(Request {
-                sent: NOW,
-                stage: Stage::Question,
-                token: world.jar,
-            }),
+            Action::Send => world.air.push(Request { sent: NOW, stage: Stage::Question, token: world.jar }),
             Action::Store(at) => world.jar = world.air.remove(at).token,
             Action::Tick => world.tick(self),
             Action::Twice(at) => world.air.push(world.air[at]),
@@ -226,10 +198,7 @@ impl Model for Browser {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![Property::always(
-            "an honest browser is never accused",
-            |_, world: &World| !world.accused,
-        )]
+        vec![Property::always("an honest browser is never accused", |_, world: &World| !world.accused)]
     }
 }
 

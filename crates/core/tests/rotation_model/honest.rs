@@ -20,24 +20,12 @@ pub(crate) fn tabs() -> Browser {
 
 /// A second node whose copy of the state lags.
 pub(crate) fn two_nodes() -> Browser {
-    Browser {
-        in_flight: 2,
-        lag: 4,
-        stale_node: true,
-        ..tabs()
-    }
+    Browser { in_flight: 2, lag: 4, stale_node: true, ..tabs() }
 }
 
 /// One request at a time, and a server that forgets its last commits, once within G.
 pub(crate) fn crashes() -> Browser {
-    Browser {
-        in_flight: 1,
-        pause: 5,
-        twice: false,
-        lag: 8,
-        crash: Some(3),
-        ..tabs()
-    }
+    Browser { in_flight: 1, pause: 5, twice: false, lag: 8, crash: Some(3), ..tabs() }
 }
 
 fn holds(bounds: Browser) {
@@ -49,31 +37,16 @@ fn h5_in_every_schedule_of_three_requests() {
     holds(tabs());
     if large() {
         holds(Browser { pause: 8, ..tabs() });
-        holds(Browser {
-            in_flight: 4,
-            ..tabs()
-        });
+        holds(Browser { in_flight: 4, ..tabs() });
     }
 }
 
 #[test]
 fn with_finer_ticks() {
-    let finer = Browser {
-        rule: Rule::real(2, 6),
-        flight: 2,
-        pause: 7,
-        in_flight: 2,
-        ..tabs()
-    };
-    holds(Browser {
-        twice: false,
-        ..finer
-    });
+    let finer = Browser { rule: Rule::real(2, 6), flight: 2, pause: 7, in_flight: 2, ..tabs() };
+    holds(Browser { twice: false, ..finer });
     if large() {
-        holds(Browser {
-            in_flight: 3,
-            ..finer
-        });
+        holds(Browser { in_flight: 3, ..finer });
     }
 }
 
@@ -81,15 +54,8 @@ fn with_finer_ticks() {
 fn with_a_node_that_lags() {
     holds(two_nodes());
     if large() {
-        holds(Browser {
-            in_flight: 3,
-            ..two_nodes()
-        });
-        holds(Browser {
-            pause: 5,
-            lag: 8,
-            ..two_nodes()
-        });
+        holds(Browser { in_flight: 3, ..two_nodes() });
+        holds(Browser { pause: 5, lag: 8, ..two_nodes() });
     }
 }
 
@@ -97,28 +63,16 @@ fn with_a_node_that_lags() {
 fn with_a_server_that_forgets() {
     holds(crashes());
     if large() {
-        holds(Browser {
-            stale_node: true,
-            lag: 12,
-            ..crashes()
-        });
+        holds(Browser { stale_node: true, lag: 12, ..crashes() });
     }
 }
 
 /// What is not claimed, so that the claims above stay as narrow as they are.
 #[test]
 fn not_with_crossed_requests_or_a_second_crash_within_the_grace() {
-    let crossed = Browser {
-        in_flight: 2,
-        ..crashes()
-    };
+    let crossed = Browser { in_flight: 2, ..crashes() };
     assert!(crossed.search().is_some());
 
-    let twice = Browser {
-        pause: 8,
-        lag: 8,
-        crash: Some(2),
-        ..crashes()
-    };
+    let twice = Browser { pause: 8, lag: 8, crash: Some(2), ..crashes() };
     assert!(twice.search().is_some());
 }

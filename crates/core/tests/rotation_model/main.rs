@@ -19,10 +19,7 @@ mod rule;
 mod thief;
 
 /// Whether the larger bounds were asked for: minutes and gigabytes, and better with `--release`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the gate and the nightly run are one test"
-)]
+#[expect(clippy::disallowed_methods, reason = "the gate and the nightly run are one test")]
 fn large() -> bool {
     std::env::var("COUNTERSIGN_MODEL").is_ok_and(|size| size == "large")
 }

@@ -59,10 +59,7 @@ mod tests {
     }
 
     fn moved_state(state: State, steps: u32, span: Duration) -> State {
-        State {
-            place: moved(state.place, steps, span),
-            confirmed_at: state.confirmed_at.plus(span),
-        }
+        State { place: moved(state.place, steps, span), confirmed_at: state.confirmed_at.plus(span) }
     }
 
     prop_compose! {

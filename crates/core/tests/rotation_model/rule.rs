@@ -83,10 +83,7 @@ impl Table {
 
     pub(crate) fn judge(&self, state: &State, shown: &RefreshToken, now: Timestamp) -> Verdict {
         let now = now.max(state.confirmed_at);
-        let next = State {
-            place: shown.place,
-            confirmed_at: now,
-        };
+        let next = State { place: shown.place, confirmed_at: now };
         let row = self.row(state, shown, now);
         match self.instead {
             Some((broken, verdict)) if broken == row => verdict,
@@ -117,9 +114,7 @@ impl Table {
             issued >= -flight * self.flights_before,
             true,
         ];
-        let row = (1..)
-            .zip(fits)
-            .find(|(row, fits)| *fits && !self.without.contains(row));
+        let row = (1..).zip(fits).find(|(row, fits)| *fits && !self.without.contains(row));
         match row {
             Some((1, _)) if self.bounded && !possible => 6,
             Some((row, _)) => row,

@@ -113,11 +113,7 @@ impl World {
     fn settle(&mut self, bounds: &Theft) {
         rebase(self.state.place, self.places());
         let long_ago = ago(bounds.rule.grace().as_secs());
-        for used in [
-            &mut self.owner_used,
-            &mut self.owner_refreshed,
-            &mut self.thief_used,
-        ] {
+        for used in [&mut self.owner_used, &mut self.owner_refreshed, &mut self.thief_used] {
             *used = long_ago.max(*used);
         }
         self.loot.sort_by_key(|token| {
@@ -211,13 +207,7 @@ impl Theft {
 
 /// F = 1 tick, G = 3; a thief who keeps two tokens and is claimed to survive two refreshes of the owner.
 pub(crate) fn one_theft(rule: Rule) -> Theft {
-    Theft {
-        rule,
-        pause: 4,
-        loot: 2,
-        lossy: false,
-        survives: 2,
-    }
+    Theft { rule, pause: 4, loot: 2, lossy: false, survives: 2 }
 }
 
 #[test]
@@ -225,11 +215,8 @@ fn a_thief_must_meet_the_owner_before_its_third_refresh() {
     let theft = one_theft(Rule::real(1, 3));
     assert_eq!(theft.search(), None);
     if large() {
-        for theft in [
-            Theft { loot: 3, ..theft },
-            Theft { pause: 5, ..theft },
-            Theft { lossy: true, ..theft },
-        ] {
+        for theft in [Theft { loot: 3, ..theft }, Theft { pause: 5, ..theft }, Theft { lossy: true, ..theft }]
+        {
             assert_eq!(theft.search(), None);
         }
     }
@@ -238,9 +225,6 @@ fn a_thief_must_meet_the_owner_before_its_third_refresh() {
 /// What is not claimed.
 #[test]
 fn a_thief_may_survive_two_refreshes_without_meeting_the_owner() {
-    let bolder = Theft {
-        survives: 1,
-        ..one_theft(Rule::real(1, 3))
-    };
+    let bolder = Theft { survives: 1, ..one_theft(Rule::real(1, 3)) };
     assert!(bolder.search().is_some());
 }
