@@ -81,10 +81,13 @@ impl App {
     ) -> Result<(), Error> {
         let known = came_along.filter(|held| user.is_some_and(|user| user.id == held.user.id));
         let account = self.settings.login_account_limit;
-        match known {
-            Some(held) => self.allow(account, "login device", held.session.id.as_bytes()).await?,
-            None => self.allow(account, "login account", key.as_bytes()).await?,
-        }
+        let (what, subject) = match (known, user) {
+            (Some(held), _) => ("login device", held.session.id.as_bytes().as_slice()),
+            // Both names of an account share one allowance.
+            (None, Some(user)) => ("login account", user.id.as_bytes().as_slice()),
+            (None, None) => ("login account", key.as_bytes()),
+        };
+        self.allow(account, what, subject).await?;
         self.allow(self.settings.login_address_limit, "login address", caller.address.to_string().as_bytes())
             .await
     }

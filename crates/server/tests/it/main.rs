@@ -1,4 +1,10 @@
 //! The crate's integration tests, in one binary so that they link once.
 
 #[cfg(test)]
+mod client;
+#[cfg(test)]
+mod graphql;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
 mod store_contract;
