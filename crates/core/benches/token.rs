@@ -174,5 +174,19 @@ fn tokens(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, tokens);
+/// The dearest texts to refuse: none may cost a millisecond.
+fn refusals(criterion: &mut Criterion) {
+    let nested = format!("{{\"a\":{}", "[".repeat(5_000));
+    let mut group = criterion.benchmark_group("refuse");
+    for (name, text) in [
+        ("1 MiB", "A".repeat(1 << 20)),
+        ("1 MiB of dots", ".".repeat(1 << 20)),
+        ("a deep header", format!("{}.e30.AA", BASE64_URL_SAFE_NO_PAD.encode(nested))),
+    ] {
+        group.bench_function(name, |b| b.iter(|| Unverified::parse(black_box(&text)).is_err()));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, tokens, refusals);
 criterion_main!(benches);

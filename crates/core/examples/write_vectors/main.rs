@@ -1,6 +1,7 @@
 //! Writes `vectors/tokens.json`: named access tokens, good and bad, and what a verifier of ours must say of each.
 //!
-//! Run it after a change to the cases below: `cargo run -p countersign-core --features issuer --example write_vectors`.
+//! Run it after a change to the cases: `cargo run -p countersign-core --features issuer --example write_vectors`.
+//! An argument names another folder to write to, as for `scripts/gen`.
 //! Signatures that stand in the file already are kept, as ECDSA would make new ones each time.
 
 mod cases;
@@ -43,7 +44,10 @@ fn main() -> Outcome {
         "jwks": serde_json::from_str::<Value>(&keys.public())?,
         "cases": vectors.cases,
     });
-    fs::write(format!("{VECTORS}tokens.json"), serde_json::to_string_pretty(&document)? + "\n")?;
+    let folder =
+        std::env::args().nth(1).map_or_else(|| VECTORS.to_owned(), |root| format!("{root}/vectors/"));
+    fs::create_dir_all(&folder)?;
+    fs::write(format!("{folder}tokens.json"), serde_json::to_string_pretty(&document)? + "\n")?;
     Ok(())
 }
 

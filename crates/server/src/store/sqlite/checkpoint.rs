@@ -23,7 +23,7 @@ use super::{OpenError, Thread, connection};
 
 /// In pages of 4 KiB.
 const STEP: u32 = 1_000;
-const LIMIT: u32 = 16_000;
+pub(super) const LIMIT: u32 = 16_000;
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// The log, as the writer sees it.

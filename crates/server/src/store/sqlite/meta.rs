@@ -25,7 +25,12 @@ pub(super) fn probes(db: &Connection) -> rusqlite::Result<()> {
 
 /// The number under this key; `None` too if the database is still empty.
 pub(super) fn number(db: &Connection, key: &str) -> rusqlite::Result<Option<u32>> {
-    if !db.table_exists(None, "meta")? {
+    // Asked of the file: what the connection remembers of the schema may be older than the transaction.
+    let made: bool =
+        db.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'meta')", [], |row| {
+            row.get(0)
+        })?;
+    if !made {
         return Ok(None);
     }
     db.query_row("SELECT value FROM meta WHERE key = ?", [key], |row| row.get(0)).optional()

@@ -49,3 +49,54 @@ fn run(db: &mut Connection, migrations: &[Migration]) -> Result<u32, OpenError> 
 fn version(db: &Connection) -> rusqlite::Result<u32> {
     Ok(meta::number(db, "schema_version")?.unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn step(version: u32, min_version: u32, sql: &'static str) -> Migration {
+        Migration { version, min_version, sql }
+    }
+
+    const FIRST: Migration =
+        step(1, 1, "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT; CREATE TABLE a (x);");
+    const COMPATIBLE: Migration = step(2, 1, "CREATE TABLE b (x);");
+    const BREAKING: Migration = step(3, 3, "DROP TABLE a;");
+
+    #[test]
+    fn an_older_schema_is_brought_up_step_by_step_and_once() {
+        let mut db = Connection::open_in_memory().unwrap();
+        assert_eq!(run(&mut db, &[FIRST]).unwrap(), 1);
+        for _ in 0..2 {
+            assert_eq!(run(&mut db, &[FIRST, COMPATIBLE, BREAKING]).unwrap(), 3);
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_left_alone_as_long_as_it_allows() {
+        let mut db = Connection::open_in_memory().unwrap();
+        run(&mut db, &[FIRST, COMPATIBLE]).unwrap();
+        assert_eq!(run(&mut db, &[FIRST]).unwrap(), 2);
+
+        run(&mut db, &[FIRST, COMPATIBLE, BREAKING]).unwrap();
+        let refused = run(&mut db, &[FIRST, COMPATIBLE]).unwrap_err();
+        assert!(matches!(refused, OpenError::NewerBinaryNeeded { needs: 3, knows: 2 }));
+        let text = refused.to_string();
+        assert!(text.contains("schema 3") && text.contains("knows 2"), "{text}");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_nothing_behind() {
+        let mut db = Connection::open_in_memory().unwrap();
+        let broken = step(2, 1, "CREATE TABLE b (x); CREATE TABLE a (x);");
+        assert!(run(&mut db, &[FIRST, broken]).is_err());
+        assert_eq!(version(&db).unwrap(), 1);
+        assert_eq!(run(&mut db, &[FIRST, COMPATIBLE]).unwrap(), 2);
+    }
+
+    #[test]
+    fn the_migrations_are_in_order() {
+        assert!(MIGRATIONS.is_sorted_by(|a, b| a.version < b.version && a.min_version <= b.min_version));
+        assert!(MIGRATIONS.iter().all(|step| step.min_version <= step.version));
+    }
+}

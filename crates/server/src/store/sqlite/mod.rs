@@ -6,7 +6,7 @@
 //!                       └─ Log ──► the checkpointer's thread, copies wal to db ► │ countersign.db-shm  │
 //! ```
 //!
-//! [`Durability`](writer::Durability) is said where each write is made, in `use_cases`; the statements are in a
+//! How durable a write is, is said where each write is made, in `use_cases`; the statements are in a
 //! file for each subject.
 
 mod attempts;
@@ -22,6 +22,8 @@ mod service_keys;
 mod sessions;
 mod signing_keys;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod use_cases;
 mod users;
 mod writer;

@@ -1,8 +1,11 @@
 //! Reads: on the caller's own thread, in one of a few read-only connections.
 //!
-//! A point read takes a few microseconds, less than it takes to wake a reader thread and to be woken by it;
-//! MEASURED. A read never waits for the writer, and there is a connection for each core: a caller that finds
-//! all of them taken is a thread that the machine could not have run anyway.
+//! A point read takes about four microseconds, less than waking a thread and being woken by it. Measured on
+//! two cores against two reader threads with a shared queue: one caller 236,000 reads a second against 19,000,
+//! 64 callers 244,000 against 141,000, refreshes of 16 callers 55,000 against 42,000.
+//!
+//! A read never waits for the writer, and there is a connection for each core: a caller that finds all of them
+//! taken is a thread that the machine could not have run anyway.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};

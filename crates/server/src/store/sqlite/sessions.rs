@@ -33,14 +33,14 @@ macro_rules! select_held {
     };
 }
 
-const BY_KEY: &str = select_held!("WHERE s.user_id = ? AND s.session_id = ?");
+pub(super) const BY_KEY: &str = select_held!("WHERE s.user_id = ? AND s.session_id = ?");
 
 // A fork shares its parent's fingerprint: whichever of them lives is meant, and the newest.
 const BY_FINGERPRINT: &str = select_held!(
     "WHERE s.fingerprint = ? ORDER BY s.ended_at IS NULL DESC, s.created_at DESC, s.session_id DESC LIMIT 1"
 );
 
-const CONFIRM: &str = "UPDATE sessions SET depth = :to_depth, slot = :to_slot, parent_slot = :to_parent_slot, \
+pub(super) const CONFIRM: &str = "UPDATE sessions SET depth = :to_depth, slot = :to_slot, parent_slot = :to_parent_slot, \
      confirmed_at = :confirmed_at, seen_at = :confirmed_at \
      WHERE user_id = :user AND session_id = :session AND depth = :depth AND slot = :slot AND ended_at IS NULL";
 

@@ -10,18 +10,18 @@ use super::columns::At;
 /// How many rows one sweep removes from each table.
 const LIMIT: u32 = 500;
 
-const SESSIONS: &str = "DELETE FROM sessions WHERE (user_id, session_id) IN (SELECT user_id, session_id \
+pub(super) const SESSIONS: &str = "DELETE FROM sessions WHERE (user_id, session_id) IN (SELECT user_id, session_id \
      FROM sessions WHERE coalesce(ended_at, created_at + absolute_ms) < ? LIMIT ?)";
 
 // Ids and times grow together, so the oldest rows are at the head of the table and need no index.
-const EVENTS: &str = "DELETE FROM events WHERE id IN (SELECT id FROM (SELECT id, at FROM events \
+pub(super) const EVENTS: &str = "DELETE FROM events WHERE id IN (SELECT id FROM (SELECT id, at FROM events \
      ORDER BY id LIMIT ?2) WHERE at < ?1)";
 
-const DENYLIST: &str = "DELETE FROM denylist WHERE seq IN (SELECT seq FROM (SELECT seq, not_after FROM denylist \
+pub(super) const DENYLIST: &str = "DELETE FROM denylist WHERE seq IN (SELECT seq FROM (SELECT seq, not_after FROM denylist \
      ORDER BY seq LIMIT ?2) WHERE not_after < ?1)";
 
 // An allowance that is whole again is the same as one that was never touched.
-const ATTEMPTS: &str = "DELETE FROM attempts WHERE subject IN (SELECT subject FROM attempts \
+pub(super) const ATTEMPTS: &str = "DELETE FROM attempts WHERE subject IN (SELECT subject FROM attempts \
      WHERE free_at < ? LIMIT ?)";
 
 /// How many rows were removed; fewer than [`LIMIT`] from each table means that nothing is left to remove.

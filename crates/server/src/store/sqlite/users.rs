@@ -17,6 +17,12 @@ macro_rules! user_columns {
 }
 pub(super) use user_columns;
 
+pub(super) const BY_NAME: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM user_names n JOIN users u ON u.id = n.user_id WHERE n.name_key = ?"
+);
+
 pub(super) fn from_columns(columns: &mut Columns<'_>) -> rusqlite::Result<User> {
     Ok(User {
         id: UserId::from_bytes(columns.take()?),
@@ -80,13 +86,7 @@ pub(super) fn by_id(db: &Connection, id: UserId) -> rusqlite::Result<Option<User
 }
 
 pub(super) fn by_name(db: &Connection, name: &NameKey) -> rusqlite::Result<Option<User>> {
-    db.prepare_cached(concat!(
-        "SELECT ",
-        user_columns!(),
-        " FROM user_names n JOIN users u ON u.id = n.user_id WHERE n.name_key = ?"
-    ))?
-    .query_row([name.as_str()], from_row)
-    .optional()
+    db.prepare_cached(BY_NAME)?.query_row([name.as_str()], from_row).optional()
 }
 
 pub(super) fn list(db: &Connection, after: Option<UserId>, limit: u32) -> rusqlite::Result<Vec<User>> {

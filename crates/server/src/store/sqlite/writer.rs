@@ -138,14 +138,16 @@ impl<C: Fn() -> rusqlite::Result<Connection>> Session<C> {
             for job in batch.drain(..) {
                 job.answer(&committed);
             }
-            self.report(&committed);
             self.log.committed();
         }
     }
 
     fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        let committed = self.database().and_then(|database| database.commit(batch));
-        if committed.is_err() {
+        let mut failed = None;
+        let committed = self.database().and_then(|database| database.commit(batch, &mut failed));
+        let trouble = committed.as_ref().err().or(failed.as_ref());
+        self.report(trouble);
+        if trouble.is_some() {
             // Closing rolls back, and a new connection has forgotten whatever was wrong with this one: a file
             // that could only be opened for reading, or that has been put back since.
             self.open = None;
@@ -164,23 +166,37 @@ impl<C: Fn() -> rusqlite::Result<Connection>> Session<C> {
     }
 
     /// One line when it begins and one when it ends, however many writes fail between.
-    fn report(&mut self, committed: &Result<(), StoreError>) {
-        match committed {
-            Err(error) if !self.failing => tracing::error!(%error, "writes fail"),
-            Ok(()) if self.failing => tracing::info!("writes work again"),
+    fn report(&mut self, trouble: Option<&StoreError>) {
+        match trouble {
+            Some(error) if !self.failing => tracing::error!(%error, "writes fail"),
+            None if self.failing => tracing::info!("writes work again"),
             _ => {}
         }
-        self.failing = committed.is_err();
+        self.failing = trouble.is_some();
     }
 }
 
 impl Database {
-    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    /// Commits what the jobs did; `failed` is the last error of one whose own statements were undone.
+    fn commit(
+        &mut self,
+        batch: &mut [Box<dyn Job>],
+        failed: &mut Option<StoreError>,
+    ) -> Result<(), StoreError> {
         let durability = batch.iter().map(|job| job.durability()).max();
         self.set_durability(durability.unwrap_or(Durability::Durable))?;
         self.step("BEGIN IMMEDIATE")?;
         for job in batch {
-            self.run(job.as_mut())?;
+            self.step("SAVEPOINT job")?;
+            if let Err(error) = job.run(&self.db) {
+                // Some failures, such as a full disk, make SQLite roll back the whole transaction at once.
+                if self.db.is_autocommit() {
+                    return Err(error);
+                }
+                self.step("ROLLBACK TO job")?;
+                *failed = Some(error);
+            }
+            self.step("RELEASE job")?;
         }
         self.step("COMMIT")
     }
@@ -196,18 +212,6 @@ impl Database {
             self.durability = wanted;
         }
         Ok(())
-    }
-
-    fn run(&self, job: &mut dyn Job) -> Result<(), StoreError> {
-        self.step("SAVEPOINT job")?;
-        if let Err(error) = job.run(&self.db) {
-            // Some failures, such as a full disk, make SQLite roll back the whole transaction at once.
-            if self.db.is_autocommit() {
-                return Err(error);
-            }
-            self.step("ROLLBACK TO job")?;
-        }
-        self.step("RELEASE job")
     }
 
     fn step(&self, sql: &str) -> Result<(), StoreError> {
