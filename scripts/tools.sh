@@ -39,3 +39,10 @@ python_tools() {
 browser_tools() {
   need "${CHROMIUM:-chromium}" chromium && CHROMIUM=$(command -v "${CHROMIUM:-chromium}") && export CHROMIUM
 }
+
+# The server: COUNTERSIGN_BIN, or ours. Built together with the tests, so that no dependency is compiled twice.
+server_tools() {
+  [[ ${COUNTERSIGN_BIN:-} ]] && return
+  need cc gcc libc6-dev && cargo build -q --workspace --lib --bins --tests || return
+  export COUNTERSIGN_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/countersign
+}
