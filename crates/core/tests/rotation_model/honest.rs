@@ -32,7 +32,7 @@ pub(crate) fn two_nodes() -> Browser {
 pub(crate) fn crashes() -> Browser {
     Browser {
         in_flight: 1,
-        pause: 5,
+        pause: 7,
         twice: false,
         lag: 8,
         crash: Some(3),
@@ -53,26 +53,12 @@ fn h5_in_every_schedule_of_three_requests() {
             in_flight: 4,
             ..tabs()
         });
-    }
-}
-
-#[test]
-fn with_finer_ticks() {
-    let finer = Browser {
-        rule: Rule::real(2, 6),
-        flight: 2,
-        pause: 7,
-        in_flight: 2,
-        ..tabs()
-    };
-    holds(Browser {
-        twice: false,
-        ..finer
-    });
-    if large() {
+        // Finer ticks.
         holds(Browser {
-            in_flight: 3,
-            ..finer
+            rule: Rule::real(2, 6),
+            flight: 2,
+            pause: 7,
+            ..tabs()
         });
     }
 }
@@ -115,8 +101,6 @@ fn not_with_crossed_requests_or_a_second_crash_within_the_grace() {
     assert!(crossed.search().is_some());
 
     let twice = Browser {
-        pause: 8,
-        lag: 8,
         crash: Some(2),
         ..crashes()
     };

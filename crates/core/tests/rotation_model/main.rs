@@ -13,7 +13,9 @@
 
 mod broken;
 mod browser;
+mod histories;
 mod honest;
+mod random;
 mod relative;
 mod rule;
 mod thief;
