@@ -1,31 +1,41 @@
-//! What one verdict of the refresh rule costs; the rule is allowed 200 ns.
-//!
-//! `cargo bench -p countersign-core --features issuer --bench judge`.
-
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
+//! What one refresh costs before it meets the database: the verdict, and opening and sealing the token.
 
 use std::hint::black_box;
-use std::time::Duration;
 
-use countersign_core::session::{RefreshToken, State, Windows};
-use countersign_core::{SessionId, Timestamp, UserId};
-use criterion::{Criterion, criterion_group, criterion_main};
+use countersign_core::session::{MacKey, Shown, State, Windows};
+use countersign_core::{Secret, SessionId, Timestamp, UserId};
+use criterion::Criterion;
 
-fn verdicts(c: &mut Criterion) {
-    let login = Timestamp::from_secs(1_800_000_000);
-    let windows = Windows::new(Duration::from_secs(8), Duration::from_secs(30)).unwrap();
-    let state = State::first(login);
-    let token = |place| RefreshToken {
-        user: UserId::from_bytes([1; 16]),
-        session: SessionId::from_bytes([2; 16]),
-        place,
-        issued: login,
-    };
-    let later = login.plus(Duration::from_mins(5));
-    let child = token(state.child(login, &windows));
-    c.bench_function("repeat", |b| b.iter(|| black_box(&state).judge(black_box(&child), login, &windows)));
-    c.bench_function("confirm", |b| b.iter(|| black_box(&state).judge(black_box(&child), later, &windows)));
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    refresh(&mut criterion);
+    criterion.final_summary();
 }
 
-criterion_group!(benches, verdicts);
-criterion_main!(benches);
+fn refresh(criterion: &mut Criterion) {
+    let windows = Windows::default();
+    let now = Timestamp::from_secs(1_800_000_000);
+    let state = State::first(now);
+    let first = state.confirmed(UserId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
+    let later = Timestamp::from_secs(1_800_003_600);
+    let child = first.answer(&state, later, &windows);
+
+    criterion.bench_function("judge/repeat", |bench| {
+        bench.iter(|| black_box(&state).judge(black_box(&first), black_box(now), black_box(&windows)));
+    });
+    criterion.bench_function("judge/confirm", |bench| {
+        bench.iter(|| black_box(&state).judge(black_box(&child), black_box(later), black_box(&windows)));
+    });
+
+    let (Some(key), Some(salt)) = (Secret::from_slice(&[3; 32]), Secret::from_slice(&[4; 16])) else {
+        return;
+    };
+    let key = MacKey::new(&key);
+    let text = child.seal(&key, &salt);
+    criterion.bench_function("token/seal", |bench| {
+        bench.iter(|| black_box(&child).seal(&key, &salt));
+    });
+    criterion.bench_function("token/open", |bench| {
+        bench.iter(|| Shown::parse(black_box(&text)).map(|shown| shown.verify(&key, &salt)));
+    });
+}
