@@ -7,12 +7,12 @@ export { expect }
 
 export const password = 'correct horse battery staple'
 
-/** Access tokens of 3 s, so that a silent refresh comes soon, and a grace of 1 s, so that it counts as a new generation. */
+/** Access tokens of 4 s, so that a silent refresh comes soon, and a grace of 1 s, so that it counts as a new generation. */
 export const test = base.extend<{ visit: (context: BrowserContext) => Promise<Visit> }, { stack: Stack }>({
   stack: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of what a fixture needs from here
     async ({}, use) => {
-      const stack = await Stack.start({ 'access-ttl': '3s', flight: '0.3s', grace: '1s' })
+      const stack = await Stack.start({ 'access-ttl': '4s', flight: '0.3s', grace: '1s' })
       await use(stack)
       await stack.remove()
     },
