@@ -20,7 +20,7 @@ async function confirms(key: string): Promise<number> {
 }
 
 test('64 tabs show one refresh token at once: all get the same child, and one confirm is written', async () => {
-  const [{ key }] = JSON.parse(await stack.command('keys', 'service', 'add', '--scope', 'metrics', '--json'))
+  const { key } = JSON.parse(await stack.command('keys', 'service', 'add', '--scope', 'metrics', '--json'))
   const [visitor] = await Visitor.signedUp(stack.url)
   await visitor.refresh()
   await passing(1100) // the grace after sign-up, in which nothing needs to be written

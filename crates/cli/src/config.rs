@@ -1,14 +1,26 @@
 //! Where configuration comes from: flags, then `COUNTERSIGN_*`, then the TOML file, then the defaults.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser};
+use clap::{Args, Command, Parser};
 use countersign_server::config::{Config, Settings};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-/// Everything that can be configured. A flag wins over the environment, that over the file.
+/// What the help texts end with.
+pub(crate) const WORDS: &str = "\
+Every flag is also a variable of the environment (COUNTERSIGN_ACCESS_TTL) and a setting of the TOML file \
+(access_ttl); a flag wins over the environment, and that over the file.
+
+TIME   a number, fractions allowed, and its unit: 300ms, 0.3s, 15m, 1.5h, 30d
+LIMIT  attempts/TIME, as in 10/1m (ten at once, then ten a minute), or off
+
+The variable COUNTERSIGN_MASTER_SECRET (32 bytes in base64) replaces the file master.secret of the data folder.
+Exit codes: 2 if the configuration is not right, with every fault of it on standard error; 1 for all else.";
+
+/// Everything that can be configured. Values are text here, so that one judge sees them all: [`Flags::load`].
 #[derive(Args, Serialize, Default)]
 pub(crate) struct Flags {
     /// A TOML file with any of these settings; names there are written with `_`.
@@ -16,8 +28,8 @@ pub(crate) struct Flags {
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
 
-    /// Where to listen; 127.0.0.1 also listens on ::1.
-    #[arg(long, env = "COUNTERSIGN_LISTEN", value_name = "ADDR")]
+    /// Where to listen; 127.0.0.1 also listens on ::1, and port 0 takes any free port.
+    #[arg(long, env = "COUNTERSIGN_LISTEN", value_name = "IP:PORT")]
     listen: Option<String>,
     /// The folder for the database and the master secret.
     #[arg(long, env = "COUNTERSIGN_DATA", value_name = "DIR")]
@@ -84,8 +96,8 @@ pub(crate) struct Flags {
     #[arg(long, env = "COUNTERSIGN_TOKEN_TYPE", value_name = "TYPE")]
     token_type: Option<String>,
     /// Whether tokens carry preferred_username.
-    #[arg(long, env = "COUNTERSIGN_USERNAME_CLAIM", value_name = "BOOL")]
-    username_claim: Option<bool>,
+    #[arg(long, env = "COUNTERSIGN_USERNAME_CLAIM", value_name = "on|off")]
+    username_claim: Option<String>,
     /// Further claims for one kind of API: hasura (none) or postgrest (role at the top level).
     #[arg(long, env = "COUNTERSIGN_CLAIMS_PRESET", value_name = "PRESET")]
     claims_preset: Option<String>,
@@ -95,11 +107,11 @@ pub(crate) struct Flags {
     claims: Vec<String>,
 
     /// Whether people may sign up.
-    #[arg(long, env = "COUNTERSIGN_SIGNUP", value_name = "BOOL")]
-    signup: Option<bool>,
+    #[arg(long, env = "COUNTERSIGN_SIGNUP", value_name = "on|off")]
+    signup: Option<String>,
     /// Whether sessions in header mode may be opened.
-    #[arg(long, env = "COUNTERSIGN_HEADER_MODE", value_name = "BOOL")]
-    header_mode: Option<bool>,
+    #[arg(long, env = "COUNTERSIGN_HEADER_MODE", value_name = "on|off")]
+    header_mode: Option<String>,
     /// The roles of a new user.
     #[arg(long, env = "COUNTERSIGN_ROLES", value_name = "ROLE,…", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -109,10 +121,10 @@ pub(crate) struct Flags {
     default_role: Option<String>,
     /// The fewest bytes of a password: 8 to 1024.
     #[arg(long, env = "COUNTERSIGN_PASSWORD_MIN", value_name = "BYTES")]
-    password_min: Option<u32>,
+    password_min: Option<String>,
     /// Threads that hash passwords; 0 takes one less than there are cores.
     #[arg(long, env = "COUNTERSIGN_HASH_THREADS", value_name = "COUNT")]
-    hash_threads: Option<u32>,
+    hash_threads: Option<String>,
     /// Log-in attempts for one account, as in 10/1m, or off.
     #[arg(long, env = "COUNTERSIGN_LOGIN_ACCOUNT_LIMIT", value_name = "LIMIT")]
     login_account_limit: Option<String>,
@@ -124,8 +136,8 @@ pub(crate) struct Flags {
     signup_address_limit: Option<String>,
 
     /// Allow GraphQL introspection and a page to try queries on at /graphql.
-    #[arg(long, env = "COUNTERSIGN_DEVELOPMENT", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    development: Option<bool>,
+    #[arg(long, env = "COUNTERSIGN_DEVELOPMENT", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
+    development: Option<String>,
 }
 
 /// Every fault of a configuration, a line each.
@@ -135,7 +147,7 @@ pub(crate) struct Faults(Vec<String>);
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration is not right:")?;
-        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {}", fault.trim_end().replace('\n', "\n  ")))
     }
 }
 
@@ -153,17 +165,14 @@ impl Flags {
         Ok(Environment::try_parse_from(["countersign"])?.flags)
     }
 
-    /// The configuration that flags, environment and file make together.
+    /// The configuration that flags, environment and file make together, with every fault of it at once.
     pub(crate) fn load(&self) -> anyhow::Result<Config> {
         let mut faults = Vec::new();
-        let mut table = match &self.config {
-            None => Table::new(),
-            Some(path) => match std::fs::read_to_string(path).map(|text| text.parse::<Table>()) {
-                Ok(Ok(table)) => table,
-                Ok(Err(error)) => return Err(Faults(vec![format!("{}: {error}", path.display())]).into()),
-                Err(error) => return Err(Faults(vec![format!("{}: {error}", path.display())]).into()),
-            },
-        };
+        let mut table =
+            self.config.as_deref().map_or_else(|| Ok(Table::new()), read).unwrap_or_else(|fault| {
+                faults.push(fault);
+                Table::new()
+            });
         table.extend(Table::try_from(self)?);
         for claim in &self.claims {
             match claim.split_once('=') {
@@ -171,17 +180,51 @@ impl Flags {
                 None => faults.push(format!("claim: `{claim}` is not of the form NAME=TEMPLATE")),
             }
         }
-        // One setting at a time, so that all that is wrong is said at once.
-        let known = Table::try_from(Config::default())?;
-        for (name, value) in &table {
-            if !known.contains_key(name) && !OPTIONAL.contains(&name.as_str()) {
-                faults.push(format!("{name}: there is no such setting"));
-            } else if let Err(error) = Config::deserialize(Table::from_iter([(name.clone(), value.clone())]))
-            {
-                faults.push(format!("{name}: {}", error.message().trim()));
+        let defaults = Table::try_from(Config::default())?;
+        let mut good = Table::new();
+        for (name, value) in table {
+            match setting(&name, value, &defaults) {
+                Ok(value) => drop(good.insert(name, value)),
+                Err(fault) => faults.push(format!("{name}: {fault}")),
             }
         }
-        if faults.is_empty() { Ok(Config::deserialize(table)?) } else { Err(Faults(faults).into()) }
+        let config = Config::deserialize(good)?;
+        // Defaults stand in for what was refused above, so that the rest is judged as well.
+        faults.extend(config.clone().check(config.listen.port()).err().unwrap_or_default());
+        if faults.is_empty() { Ok(config) } else { Err(Faults(faults).into()) }
+    }
+}
+
+fn read(path: &Path) -> Result<Table, String> {
+    let fault = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| fault(&error))?;
+    text.parse().map_err(|error| fault(&error))
+}
+
+/// Judges one setting alone. Text stands for a switch or a number where the setting is one.
+fn setting(name: &str, value: Value, defaults: &Table) -> Result<Value, String> {
+    let default = defaults.get(name);
+    if default.is_none() && !OPTIONAL.contains(&name) {
+        return Err("there is no such setting".into());
+    }
+    let value = match (default, value) {
+        (Some(Value::Boolean(_)), Value::String(text)) => Value::Boolean(switch(&text)?),
+        (Some(Value::Integer(_)), Value::String(text)) => {
+            Value::Integer(text.parse().map_err(|_| format!("`{text}` is not a whole number"))?)
+        }
+        // So that a duration without its unit is told what is missing.
+        (Some(Value::String(_)), Value::Integer(number)) => Value::String(number.to_string()),
+        (_, value) => value,
+    };
+    let alone = Table::from_iter([(name.to_owned(), value.clone())]);
+    Config::deserialize(alone).map(|_| value).map_err(|error| error.message().trim().to_owned())
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" | "yes" | "1" => Ok(true),
+        "off" | "false" | "no" | "0" => Ok(false),
+        _ => Err(format!("`{text}` is neither on nor off")),
     }
 }
 
@@ -198,6 +241,30 @@ fn add_claim(table: &mut Table, name: &str, template: &str) {
 /// Judges the configuration for a server on `port`.
 pub(crate) fn check(config: Config, port: u16) -> anyhow::Result<Settings> {
     config.check(port).map_err(|faults| Faults(faults).into())
+}
+
+/// Adds to each flag's help the default of its setting, which only [`Config::default`] knows.
+pub(crate) fn show_defaults(command: Command) -> Command {
+    let defaults = Table::try_from(Config::default()).unwrap_or_default();
+    command.mut_args(|arg| match (arg.get_help(), defaults.get(arg.get_id().as_str()).and_then(shown)) {
+        (Some(help), Some(default)) => {
+            let help = format!("{help} [default: {default}]");
+            arg.help(help).hide_env(true)
+        }
+        _ => arg.hide_env(true),
+    })
+}
+
+/// A setting's value as a flag takes it, if there is anything to show.
+pub(crate) fn shown(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Boolean(on) => (if *on { "on" } else { "off" }).to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(shown).collect::<Vec<_>>().join(","),
+        Value::Table(_) => String::new(),
+        other => other.to_string(),
+    };
+    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]

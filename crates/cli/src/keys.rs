@@ -21,9 +21,9 @@ pub(crate) enum Keys {
         #[command(flatten)]
         place: Place,
     },
-    /// Let the announced key sign from now on, and announce the next.
+    /// Let the announced key sign from now on, and announce the next; an hour's notice is kept.
     Rotate {
-        /// Even if it has been published for less than an hour, so that caches may not have it yet.
+        /// Without the hour's notice: caches may not have the key, and refuse its tokens for a while.
         #[arg(long)]
         now: bool,
         #[command(flatten)]
@@ -38,11 +38,11 @@ pub(crate) enum Keys {
 pub(crate) enum Service {
     /// Make a service key; its text is shown once.
     Add {
-        /// What the key allows; may be repeated.
-        #[arg(long = "scope", required = true, value_delimiter = ',', value_parser = scope)]
+        /// What the key allows: admin, metrics, revocations or ssr; may be repeated.
+        #[arg(long = "scope", value_name = "SCOPE,…", required = true, value_delimiter = ',', value_parser = scope)]
         scopes: Vec<Scope>,
-        /// What you call it.
-        #[arg(long, default_value = "")]
+        /// What you call it, for the list.
+        #[arg(long, default_value = "", hide_default_value = true)]
         name: String,
         /// Print JSON.
         #[arg(long)]
@@ -60,7 +60,7 @@ pub(crate) enum Service {
     },
     /// Revoke a service key.
     Revoke {
-        /// Its id.
+        /// Its id, as the list says.
         id: ServiceKeyId,
         #[command(flatten)]
         place: Place,
@@ -102,7 +102,7 @@ pub(crate) async fn run(command: Keys) -> anyhow::Result<ExitCode> {
                 "the announced key is too new: caches may not have it. Wait {} minutes, or say --now",
                 wait.as_secs().div_ceil(60)
             ),
-            _ => println!("rotated"),
+            _ => print::line("rotated")?,
         },
         Keys::Service(Service::Add { scopes, name, json, place }) => {
             let (key, text) = place.app().await?.add_service_key(name, &scopes).await?;
@@ -123,7 +123,7 @@ pub(crate) async fn run(command: Keys) -> anyhow::Result<ExitCode> {
             if !place.app().await?.revoke_service_key(id).await? {
                 bail!("{id}: there is no such service key");
             }
-            println!("{id}: revoked");
+            print::line(format_args!("{id}: revoked"))?;
         }
     }
     Ok(ExitCode::SUCCESS)

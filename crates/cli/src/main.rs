@@ -14,7 +14,7 @@ mod users;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use countersign_core::{Clock, SystemClock};
 
 use crate::config::Flags;
@@ -24,10 +24,8 @@ use crate::open::Place;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Sessions for GraphQL and API clients: short-lived tokens, silent refresh, and a logout that means it.
-///
-/// Without a command it serves, as `countersign serve` does.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = config::WORDS)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -37,7 +35,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the auth server.
+    /// Run the auth server; the default command.
+    #[command(after_help = config::WORDS)]
     Serve(Box<Flags>),
     /// Look after the accounts.
     #[command(subcommand)]
@@ -53,7 +52,7 @@ enum Command {
     Token(token::TokenCommand),
     /// Bring the database to this version's schema.
     Migrate(Place),
-    /// Check the configuration, the files and the database, and say what is wrong.
+    /// Check configuration, files and database, and say what is wrong.
     Doctor(Place),
     /// Write the generated files of the repository.
     #[command(hide = true)]
@@ -64,8 +63,20 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.command {
+    let command = config::show_defaults(Cli::command()).mut_subcommand("serve", config::show_defaults);
+    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    run(cli).unwrap_or_else(|error| {
+        match error.downcast_ref::<io::Error>() {
+            // Whoever read our output has had enough, as in `countersign users list | head`.
+            Some(pipe) if pipe.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+            _ => eprintln!("countersign: {error:#}"),
+        }
+        if error.is::<config::Faults>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    })
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
         None => in_runtime(serve::run(cli.flags)),
         Some(Command::Serve(flags)) => in_runtime(serve::run(*flags)),
         Some(Command::Users(command)) => in_runtime(users::run(command)),
@@ -77,14 +88,7 @@ fn main() -> ExitCode {
         Some(Command::Migrate(place)) => open::migrate(&place),
         Some(Command::Doctor(place)) => in_runtime(doctor::run(place)),
         Some(Command::Gen { root }) => reference::write(&root),
-    };
-    done.unwrap_or_else(|error| {
-        eprintln!("countersign: {error:#}");
-        match error.downcast_ref::<config::Faults>() {
-            Some(_) => ExitCode::from(2),
-            None => ExitCode::FAILURE,
-        }
-    })
+    }
 }
 
 fn in_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {

@@ -14,10 +14,11 @@ use countersign_server::app::{App, Deps};
 use countersign_server::config::{Config, Settings};
 use countersign_server::random::{Random, SystemRandom};
 use countersign_server::seal::MasterSecret;
-use countersign_server::store::sqlite::SqliteStore;
+use countersign_server::store::sqlite::{self, SqliteStore};
 use zeroize::Zeroizing;
 
 use crate::config::{self, Flags};
+use crate::print;
 
 /// The master secret's variable; not a flag, as other users of the machine see a process's arguments.
 pub(crate) const MASTER_SECRET: &str = "COUNTERSIGN_MASTER_SECRET";
@@ -26,10 +27,10 @@ pub(crate) const MASTER_SECRET: &str = "COUNTERSIGN_MASTER_SECRET";
 #[derive(Args)]
 pub(crate) struct Place {
     /// A TOML file with settings.
-    #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "COUNTERSIGN_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The folder with the database and the master secret [default: ./data].
-    #[arg(long, env = "COUNTERSIGN_DATA", value_name = "DIR")]
+    #[arg(long, env = "COUNTERSIGN_DATA", hide_env_values = true, value_name = "DIR")]
     data: Option<String>,
 }
 
@@ -46,7 +47,7 @@ impl Place {
     pub(crate) async fn app(&self) -> anyhow::Result<Arc<App>> {
         let config = self.load()?;
         if !database(&config.data).exists() {
-            bail!("{}: there is no database here; `countersign serve` makes one", config.data.display());
+            bail!("{}: there is no database here; `countersign migrate` makes one", config.data.display());
         }
         app(config::check(config, 4000)?).await
     }
@@ -62,56 +63,73 @@ pub(crate) fn secret_file(data: &Path) -> PathBuf {
     data.join("master.secret")
 }
 
-/// Opens the data folder, making what is missing.
+/// Makes the use cases ready on the configured data folder.
 pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
     let data = settings.data.clone();
+    let master = folder(&data)?;
+    let path = database(&data);
+    let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
+    let deps =
+        Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
+    App::start(settings, deps).await.with_context(|| data.display().to_string())
+}
+
+/// `countersign migrate`, which also makes what is missing.
+pub(crate) fn migrate(place: &Place) -> anyhow::Result<ExitCode> {
+    let data = place.load()?.data;
+    folder(&data)?;
+    let path = database(&data);
+    let version = sqlite::migrate(&path).with_context(|| path.display().to_string())?;
+    print::line(format_args!("{}: schema version {version}", path.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the data folder if it is missing; answers its master secret.
+fn folder(data: &Path) -> anyhow::Result<MasterSecret> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(&data)
+        .create(data)
         .with_context(|| data.display().to_string())?;
-    let master = master_secret(&data)?;
-    let store = SqliteStore::open(&database(&data)).with_context(|| database(&data).display().to_string())?;
-    let deps =
-        Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
-    Ok(App::start(settings, deps).await?)
+    master_secret(data)
 }
 
-/// `countersign migrate`: opening is all it takes.
-pub(crate) fn migrate(place: &Place) -> anyhow::Result<ExitCode> {
-    let data = place.load()?.data;
-    let path = database(&data);
-    let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
-    println!("{}: schema version {}", path.display(), store.schema_version());
-    Ok(ExitCode::SUCCESS)
+fn master_secret(data: &Path) -> anyhow::Result<MasterSecret> {
+    if let Some(text) = secret_of_environment() {
+        return MasterSecret::from_text(&text)
+            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"));
+    }
+    let path = secret_file(data);
+    match fs::read_to_string(&path).map(Zeroizing::new) {
+        Ok(text) => MasterSecret::from_text(&text)
+            .with_context(|| format!("{}: not 32 bytes in base64", path.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !database(data).exists() => {
+            new_secret(&path).with_context(|| path.display().to_string())
+        }
+        Err(error) => Err(error).with_context(|| {
+            format!("{}: the database needs its master secret, here or in {MASTER_SECRET}", path.display())
+        }),
+    }
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "the one variable that is no setting: it must not become a flag"
 )]
-fn master_secret(data: &Path) -> anyhow::Result<MasterSecret> {
-    if let Ok(text) = std::env::var(MASTER_SECRET).map(Zeroizing::new) {
-        return MasterSecret::from_text(&text)
-            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"));
-    }
-    let path = secret_file(data);
-    match fs::read_to_string(&path).map(Zeroizing::new) {
-        Ok(text) => {
-            MasterSecret::from_text(&text).with_context(|| format!("{}: not a master secret", path.display()))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !database(data).exists() => {
-            let mut bytes = Zeroizing::new([0; 32]);
-            SystemRandom.fill(bytes.as_mut_slice())?;
-            let secret =
-                MasterSecret::from_slice(bytes.as_slice()).context("32 bytes are a master secret")?;
-            keep_secret(&path, &secret).with_context(|| path.display().to_string())?;
-            Ok(secret)
-        }
-        Err(error) => Err(error).with_context(|| {
-            format!("{}: the database needs its master secret, here or in {MASTER_SECRET}", path.display())
-        }),
-    }
+pub(crate) fn secret_of_environment() -> Option<Zeroizing<String>> {
+    std::env::var_os(MASTER_SECRET).map(|text| Zeroizing::new(text.into_string().unwrap_or_default()))
+}
+
+fn new_secret(path: &Path) -> anyhow::Result<MasterSecret> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    SystemRandom.fill(bytes.as_mut_slice())?;
+    let secret = MasterSecret::from_slice(bytes.as_slice()).context("32 bytes are a master secret")?;
+    keep_secret(path, &secret)?;
+    eprintln!(
+        "countersign: made the master secret {}; keep a copy, as the database is of no use without it",
+        path.display()
+    );
+    Ok(secret)
 }
 
 /// Only we can read it, it is never half written, and it is on disk before anything is sealed under it.

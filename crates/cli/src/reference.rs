@@ -11,9 +11,9 @@ use countersign_core::Code;
 use countersign_core::code::EndReason;
 use countersign_server::config::Config;
 use serde_json::json;
-use toml::{Table, Value};
+use toml::Table;
 
-use crate::config::Flags;
+use crate::config::{self, Flags};
 
 pub(crate) fn write(root: &Path) -> anyhow::Result<ExitCode> {
     for (path, text) in [
@@ -59,18 +59,9 @@ fn settings() -> anyhow::Result<String> {
         let flag = arg.get_long().unwrap_or_default();
         let variable = arg.get_env().map(|name| name.to_string_lossy()).unwrap_or_default();
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default().replace('|', "\\|");
-        let default = defaults.get(name).map(shown).unwrap_or_default();
+        let default =
+            defaults.get(name).and_then(config::shown).map(|text| format!("`{text}`")).unwrap_or_default();
         writeln!(text, "| `{name}` | `--{flag}` | `{variable}` | {default} | {help} |")?;
     }
     Ok(text)
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.is_empty() => String::new(),
-        Value::String(text) => format!("`{text}`"),
-        Value::Array(items) if items.is_empty() => String::new(),
-        Value::Table(_) => String::new(),
-        other => format!("`{other}`"),
-    }
 }

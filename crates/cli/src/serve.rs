@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Flags};
-use crate::open;
+use crate::{open, print};
 
 pub(crate) async fn run(flags: Flags) -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt()
@@ -19,8 +19,6 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<ExitCode> {
         .init();
     let config = flags.load()?;
     let listen = config.listen;
-    // Judged before a port is taken, with one that stands for it; then with the real one.
-    config::check(config.clone(), listen.port())?;
     let mut bound = Bound::new(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     if let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) {
         bound = bound.with_tls(cert, key).map_err(anyhow::Error::msg)?;
@@ -36,7 +34,7 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<ExitCode> {
     let upkeep = tokio::spawn(countersign_server::upkeep(app));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    println!("Countersign is ready: {issuer}");
+    print::line(format_args!("Countersign is ready: {issuer}"))?;
     bound
         .serve(router, async move {
             tokio::select! {

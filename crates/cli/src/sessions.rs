@@ -63,12 +63,16 @@ pub(crate) async fn run(command: Sessions) -> anyhow::Result<ExitCode> {
                 .collect();
             print::rows(&COLUMNS, &rows, json)?;
         }
-        Sessions::End { user, session, place, .. } => {
+        Sessions::End { user, session, all: _, place } => {
             let app = place.app().await?;
             let user = app.find_user(&user).await?;
             match session {
-                None => println!("{} sessions ended", app.revoke_all(user.id).await?.len()),
-                Some(session) if app.revoke(user.id, session).await? => println!("{session}: ended"),
+                None => {
+                    print::line(format_args!("sessions ended: {}", app.revoke_all(user.id).await?.len()))?;
+                }
+                Some(session) if app.revoke(user.id, session).await? => {
+                    print::line(format_args!("{session}: ended"))?;
+                }
                 Some(session) => bail!("{session}: the user has no such living session"),
             }
         }

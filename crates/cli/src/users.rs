@@ -1,6 +1,5 @@
 //! `countersign users`.
 
-use std::io::Read;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -24,13 +23,13 @@ pub(crate) enum Users {
         #[arg(long)]
         username: Option<String>,
         /// The roles [default: as configured for sign-up].
-        #[arg(long, value_delimiter = ',')]
+        #[arg(long, value_name = "ROLE,…", value_delimiter = ',')]
         roles: Vec<String>,
-        /// The default role [default: the first of the roles].
-        #[arg(long)]
+        /// The default role [default: the first of the roles, or as configured for sign-up].
+        #[arg(long, value_name = "ROLE")]
         default_role: Option<String>,
         #[command(flatten)]
-        password: Password,
+        password: PasswordFrom,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -60,7 +59,7 @@ pub(crate) enum Users {
         /// The id, e-mail address or user name.
         user: String,
         #[command(flatten)]
-        password: Password,
+        password: PasswordFrom,
         #[command(flatten)]
         place: Place,
     },
@@ -79,7 +78,7 @@ pub(crate) enum Users {
         /// The id, e-mail address or user name.
         user: String,
         /// The roles, the default one first.
-        #[arg(required = true, value_delimiter = ',')]
+        #[arg(required = true, value_name = "ROLE", value_delimiter = ',')]
         roles: Vec<String>,
         #[command(flatten)]
         place: Place,
@@ -89,11 +88,11 @@ pub(crate) enum Users {
 /// Where a password comes from; never from an argument, which other users of the machine could read.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Password {
-    /// Read the password from standard input, one line.
+pub(crate) struct PasswordFrom {
+    /// Read the password from standard input, one line
     #[arg(long)]
     password_stdin: bool,
-    /// Make a password and print it.
+    /// Make a password, and print it to standard error.
     #[arg(long)]
     generate: bool,
 }
@@ -105,16 +104,21 @@ pub(crate) async fn run(command: Users) -> anyhow::Result<ExitCode> {
     match command {
         Users::Add { email, username, roles, default_role, password, json, place } => {
             let app = place.app().await?;
-            let roles = if roles.is_empty() { app.settings().roles.clone() } else { roles };
-            let first = roles.first().cloned().unwrap_or_default();
+            let settings = app.settings();
+            let (roles, first) = match roles.first().cloned() {
+                Some(first) => (roles, first),
+                None => (settings.roles.clone(), settings.default_role.clone()),
+            };
+            let chosen = password.take()?;
             let new = NewUser {
                 email,
                 username,
-                password: Some(password.take()?),
+                password: Some(chosen.clone()),
                 default_role: default_role.unwrap_or(first),
                 roles,
             };
             let user = app.create_user(new).await?;
+            password.show(&chosen);
             print::one(&COLUMNS, row(&user), json)?;
         }
         Users::List { json, place } => {
@@ -129,22 +133,24 @@ pub(crate) async fn run(command: Users) -> anyhow::Result<ExitCode> {
         Users::Password { user, password, place } => {
             let app = place.app().await?;
             let user = app.find_user(&user).await?;
-            let ended = app.set_password(user.id, password.take()?).await?;
-            println!("{}: new password, {} sessions ended", user.id, ended.len());
+            let chosen = password.take()?;
+            let ended = app.set_password(user.id, chosen.clone()).await?;
+            password.show(&chosen);
+            print::line(format_args!("{}: new password; sessions ended: {}", user.id, ended.len()))?;
         }
         Users::Disable { user, undo, place } => {
             let app = place.app().await?;
             let user = app.find_user(&user).await?;
             let ended = app.set_disabled(user.id, !undo).await?;
             let word = if undo { "enabled" } else { "disabled" };
-            println!("{}: {word}, {} sessions ended", user.id, ended.len());
+            print::line(format_args!("{}: {word}; sessions ended: {}", user.id, ended.len()))?;
         }
         Users::Roles { user, roles, place } => {
             let app = place.app().await?;
             let user = app.find_user(&user).await?;
             let default = roles.first().cloned().unwrap_or_default();
             app.set_roles(user.id, roles, default).await?;
-            println!("{}: new roles", user.id);
+            print::line(format_args!("{}: new roles", user.id))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -176,23 +182,29 @@ fn row(user: &User) -> Vec<Value> {
     ]
 }
 
-impl Password {
+impl PasswordFrom {
     fn take(&self) -> anyhow::Result<Zeroizing<String>> {
         if self.generate {
             // 20 letters and digits without look-alikes: 100 bits.
             const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
             let bytes = Zeroizing::new((&SystemRandom as &dyn Random).bytes::<20>()?);
             let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().map(char::from);
-            let password: Zeroizing<String> = Zeroizing::new(bytes.iter().filter_map(letter).collect());
-            eprintln!("password: {}", *password);
-            return Ok(password);
+            return Ok(Zeroizing::new(bytes.iter().filter_map(letter).collect()));
         }
-        let mut text = Zeroizing::new(String::new());
-        std::io::stdin().read_to_string(&mut text)?;
-        let line = text.lines().next().unwrap_or_default();
+        let mut line = Zeroizing::new(String::new());
+        std::io::stdin().read_line(&mut line)?;
+        let length = line.trim_end_matches(['\r', '\n']).len();
+        line.truncate(length);
         if line.is_empty() {
             bail!("standard input holds no password");
         }
-        Ok(Zeroizing::new(line.to_owned()))
+        Ok(line)
+    }
+
+    /// Tells a generated password, once it is in force; on standard error, as it is no part of the result.
+    fn show(&self, password: &str) {
+        if self.generate {
+            eprintln!("password: {password}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Timestamp;
+use crate::{Timestamp, text};
 
 /// Why a text is not an id of the wanted kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,8 +73,8 @@ macro_rules! ids {
         impl FromStr for $name {
             type Err = IdError;
 
-            fn from_str(text: &str) -> Result<Self, IdError> {
-                text.strip_prefix(concat!($prefix, "_")).and_then(parse_hex).map(Self).ok_or(IdError { prefix: $prefix })
+            fn from_str(id: &str) -> Result<Self, IdError> {
+                id.strip_prefix(concat!($prefix, "_")).and_then(text::from_hex).map(Self).ok_or(IdError { prefix: $prefix })
             }
         }
 
@@ -86,7 +86,7 @@ macro_rules! ids {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+                text::deserialize(from)
             }
         }
     )*};
@@ -99,12 +99,6 @@ ids! {
     SessionId = "ses";
     /// A person or machine that can log in.
     UserId = "usr";
-}
-
-fn parse_hex(text: &str) -> Option<[u8; 16]> {
-    // `from_str_radix` alone would also take a sign and capital letters: one id, one text.
-    let canonical = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    canonical.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(u128::to_be_bytes)
 }
 
 #[cfg(test)]

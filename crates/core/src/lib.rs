@@ -19,6 +19,7 @@ mod id;
 mod secret;
 #[cfg(feature = "issuer")]
 pub mod session;
+mod text;
 mod time;
 pub mod token;
 

@@ -220,7 +220,7 @@ impl Config {
         let mut faults = Vec::new();
         let issuer = self.issuer_url(port).map_err(|fault| faults.push(fault)).unwrap_or_default();
         let windows = Windows::new(self.flight.0, self.grace.0)
-            .map_err(|fault| faults.push(fault.to_string()))
+            .map_err(|fault| faults.push(format!("flight, grace: {fault}")))
             .unwrap_or_default();
         let mut templates = Vec::new();
         for (name, text) in &self.claims {

@@ -48,7 +48,16 @@ impl Bound {
         let port = first.local_addr()?.port();
         let mut listeners = vec![first];
         if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
-            listeners.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await);
+            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+                Ok(second) => listeners.push(second),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && address.port() == 0 => {
+                    // While `first` holds its port, the system chooses another.
+                    return Box::pin(Self::new(address)).await;
+                }
+                // Another program would get the passwords of those whose browser takes ::1.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+                Err(error) => tracing::debug!(%error, "not listening on ::1"),
+            }
         }
         Ok(Self { listeners, tls: None })
     }

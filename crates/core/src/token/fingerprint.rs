@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -7,7 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::Secret;
+use crate::{Secret, text};
 
 /// The secret in the fingerprint cookie, whose hash is in the access token: 32 bytes, in the cookie as 43
 /// characters of base64url.
@@ -69,29 +70,13 @@ impl FingerprintHash {
     /// # Errors
     /// [`FingerprintError`] unless it is 64 lower-case hex digits.
     pub fn from_hex(hex: &str) -> Result<Self, FingerprintError> {
-        let digits = hex.as_bytes().as_chunks::<2>();
-        let mut bytes = [0; 32];
-        if digits.0.len() != bytes.len() || !digits.1.is_empty() {
-            return Err(FingerprintError);
-        }
-        for (byte, [high, low]) in bytes.iter_mut().zip(digits.0) {
-            *byte = nibble(*high)? << 4 | nibble(*low)?;
-        }
-        Ok(Self(bytes))
+        text::from_hex(hex).map(Self).ok_or(FingerprintError)
     }
 
-    fn of_text(text: &str) -> Self {
+    fn of_text(value: &str) -> Self {
         let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        hash.copy_from_slice(digest(&SHA256, value.as_bytes()).as_ref());
         Self(hash)
-    }
-}
-
-fn nibble(digit: u8) -> Result<u8, FingerprintError> {
-    match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        _ => Err(FingerprintError),
     }
 }
 
@@ -118,6 +103,14 @@ impl fmt::Debug for FingerprintHash {
     }
 }
 
+impl FromStr for FingerprintHash {
+    type Err = FingerprintError;
+
+    fn from_str(hex: &str) -> Result<Self, FingerprintError> {
+        Self::from_hex(hex)
+    }
+}
+
 impl Serialize for FingerprintHash {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
@@ -126,6 +119,29 @@ impl Serialize for FingerprintHash {
 
 impl<'de> Deserialize<'de> for FingerprintHash {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Self::from_hex(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+        text::deserialize(from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_has_one_text() {
+        let hash = FingerprintHash::from_bytes([0xab; 32]);
+        assert_eq!(FingerprintHash::from_hex(&"ab".repeat(32)), Ok(hash));
+        assert_eq!(hash.to_string(), "ab".repeat(32));
+        for bad in ["", "AB", "zz", "+b", "a"] {
+            assert!(FingerprintHash::from_hex(&bad.repeat(32)).is_err(), "{bad}");
+        }
+        assert!(FingerprintHash::from_hex(&"ab".repeat(33)).is_err());
+        assert_ne!(hash, FingerprintHash::from_bytes([0xac; 32]));
+    }
+
+    #[test]
+    fn a_cookie_does_not_print() {
+        let cookie = FingerprintCookie::parse(&"A".repeat(43)).unwrap();
+        assert_eq!(format!("{cookie:?}"), "FingerprintCookie(Secret(..))");
     }
 }

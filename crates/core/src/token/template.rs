@@ -137,3 +137,47 @@ impl FromIterator<(String, Template)> for ClaimTemplates {
         Self(templates.into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(text: &str) -> Result<Option<String>, TemplateError> {
+        let value = |placeholder| match placeholder {
+            Placeholder::UserEmail => None,
+            other => Some(format!("<{}>", other.name())),
+        };
+        text.parse().map(|template: Template| template.render(&value))
+    }
+
+    #[test]
+    fn text_and_placeholders() {
+        for (text, rendered) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("{user.id}", "<user.id>"),
+            ("a{user.id}b{session.id}c", "a<user.id>b<session.id>c"),
+            ("{user.uuid}{user.username}{user.role}", "<user.uuid><user.username><user.role>"),
+            ("{{user.id}}", "{user.id}"),
+            ("{{{user.id}}}", "{<user.id>}"),
+        ] {
+            assert_eq!(render(text), Ok(Some(rendered.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_claim_without_a_value_is_left_out() {
+        assert_eq!(render("mail:{user.email}"), Ok(None));
+    }
+
+    #[test]
+    fn faults_are_found_when_parsed() {
+        for text in ["{", "}", "a{user.id", "a}b", "{user.id}}", "{{user.id}"] {
+            assert_eq!(render(text), Err(TemplateError::Brace), "{text}");
+        }
+        for name in ["", "user", "user.password", "User.id", " user.id", "user.id{"] {
+            assert_eq!(render(&format!("{{{name}}}")), Err(TemplateError::Placeholder(name.to_owned())));
+        }
+        assert_eq!(TemplateError::Placeholder("x".to_owned()).to_string(), "there is no placeholder {x}");
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use countersign_core::token::{Algorithm, Checks, Claims, HasuraClaims, KeySet, SigningKey};
 use countersign_core::{SessionId, Timestamp, UserId};
 
@@ -43,4 +45,15 @@ pub(crate) fn key_set(key: &SigningKey) -> KeySet {
         set.danger_insert_hs256(&key.to_bytes().unwrap()).unwrap();
     }
     set
+}
+
+/// The keys of `vectors/test-keys.json`, one for each algorithm.
+pub(crate) fn keys() -> Vec<SigningKey> {
+    let texts: BTreeMap<String, String> =
+        serde_json::from_str(include_str!("../../../../vectors/test-keys.json")).unwrap();
+    let key = |&algorithm: &Algorithm| {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(&texts[algorithm.name()]).unwrap();
+        SigningKey::from_bytes(algorithm, &bytes).unwrap()
+    };
+    Algorithm::ALL.iter().map(key).collect()
 }

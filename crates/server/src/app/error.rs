@@ -17,16 +17,16 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum Error {
     /// A request of the wrong form; the text says what is wrong and names no secret.
-    #[error("bad request: {0}")]
+    #[error("{0}")]
     BadRequest(String),
     /// A refusal that needs no more words than its code.
-    #[error("{0}")]
+    #[error("{}", .0.message())]
     Code(Code),
     /// The session is over. The reason is told only to who has shown token and fingerprint.
     #[error("session ended: {0:?}")]
     Ended(Option<EndReason>),
     /// Something of ours failed; the text is for the log.
-    #[error("internal: {0}")]
+    #[error("{0}")]
     Internal(String),
     /// Too many attempts; the next may come after this time.
     #[error("rate limited for {0:?}")]

@@ -25,14 +25,14 @@ pub(crate) fn email(text: &str) -> Result<NameKey, NameFault> {
     let (local, domain) = key.rsplit_once('@').ok_or(NameFault::Email)?;
     // Whether mail arrives is for mail to tell; this keeps out only what cannot be an address.
     let good = !local.is_empty() && !domain.is_empty() && !local.contains('@') && key.len() <= 254;
-    (good && printable(&key)).then_some(NameKey(key)).ok_or(NameFault::Email)
+    (good && printable(&key)).then(|| NameKey::from_folded(key)).ok_or(NameFault::Email)
 }
 
 /// The key of a user name.
 pub(crate) fn username(text: &str) -> Result<NameKey, NameFault> {
     let key = fold(text);
     let good = (1..=64).contains(&key.chars().count()) && !key.contains('@');
-    (good && printable(&key)).then_some(NameKey(key)).ok_or(NameFault::Username)
+    (good && printable(&key)).then(|| NameKey::from_folded(key)).ok_or(NameFault::Username)
 }
 
 /// The key of whatever somebody typed to log in.

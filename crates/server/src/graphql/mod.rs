@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use async_graphql::{Context, EmptySubscription, ErrorExtensionValues, Request, ServerError};
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, SET_COOKIE};
+use axum::http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use axum::http::{Extensions, StatusCode};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use axum::{Json, body::Body};
 
@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::http::Shared;
 use crate::http::asked::{Asked, read_json};
 use crate::http::error::Refused;
+use crate::http::page;
 use mutation::Mutation;
 use query::Query;
 
@@ -60,16 +61,12 @@ async fn execute(
     Ok((cookies, Json(answer)).into_response())
 }
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 /// A page to try queries on, in development; otherwise 405, as `GET` executes nothing here.
 async fn try_page(State(app): State<Arc<App>>) -> Result<Response, Refused> {
     if !app.settings().development {
         return Err(Refused::with_status(StatusCode::METHOD_NOT_ALLOWED, "POST it, as application/json"));
     }
-    Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("../../templates/graphql.html")))
-        .into_response())
+    page::try_queries()
 }
 
 /// What a GraphQL request shows of its sender.

@@ -28,7 +28,6 @@ pub(super) async fn configuration(State(app): State<Arc<App>>) -> impl IntoRespo
     let body: Value = json!({
         "issuer": issuer,
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "token_endpoint": format!("{issuer}/auth/refresh"),
         "response_types_supported": ["token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [app.settings().signing_alg],

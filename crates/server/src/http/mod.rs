@@ -7,7 +7,7 @@ pub(crate) mod error;
 mod health;
 mod keys;
 mod origin;
-mod page;
+pub(crate) mod page;
 pub(crate) mod session;
 mod trace;
 pub(crate) mod view;
@@ -102,7 +102,7 @@ fn routes() -> OpenApiRouter<Shared> {
         // What is no API.
         .route("/graphql", graphql::route())
         .route("/openapi.json", get(openapi))
-        .route("/", get(page::page))
+        .route("/", get(page::home))
         .route("/assets/{name}", get(page::asset))
 }
 

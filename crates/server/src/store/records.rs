@@ -1,5 +1,6 @@
 //! What the rows mean.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,6 +36,14 @@ macro_rules! words {
                 to.serialize_str(self.name())
             }
         }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let word = Cow::<'de, str>::deserialize(from)?;
+                let fault = || serde::de::Error::custom(format_args!("one of {}", [$($word),*].join(", ")));
+                Self::from_name(&word).ok_or_else(fault)
+            }
+        }
     };
 }
 
@@ -65,9 +74,14 @@ pub struct User {
 
 /// An e-mail address or user name in the one form in which it is compared: see `app::names`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NameKey(pub(crate) String);
+pub struct NameKey(String);
 
 impl NameKey {
+    /// The key of a text that is in that form already.
+    pub const fn from_folded(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text, as the index table holds it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -253,13 +267,6 @@ pub struct ServiceKey {
     pub scopes: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
-}
-
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(from)?;
-        Self::from_name(&word).ok_or_else(|| serde::de::Error::custom("mode: `cookie` or `header`"))
-    }
 }
 
 impl Session {

@@ -6,3 +6,5 @@ mod client;
 mod graphql;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod store_contract;

@@ -131,3 +131,112 @@ fn has_uri_characters(text: &str) -> bool {
             digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit) && rest.iter().copied().all(plain)
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{SessionId, UserId};
+
+    fn claims() -> Claims {
+        Claims {
+            iss: "https://auth.example".to_owned(),
+            sub: UserId::from_bytes([1; 16]),
+            aud: "api".to_owned(),
+            iat: 100,
+            exp: 101,
+            jti: String::new(),
+            sid: SessionId::from_bytes([2; 16]),
+            cep: 0,
+            client_id: "countersign".to_owned(),
+            preferred_username: None,
+            hasura: HasuraClaims {
+                user_id: "7".to_owned(),
+                default_role: "user".to_owned(),
+                allowed_roles: vec!["user".to_owned()],
+                custom: BTreeMap::new(),
+                fingerprint: None,
+            },
+            extra: serde_json::Map::new(),
+        }
+    }
+
+    fn check(edit: impl FnOnce(&mut Claims)) -> Result<(), ClaimsError> {
+        let mut claims = claims();
+        edit(&mut claims);
+        claims.check()
+    }
+
+    #[test]
+    fn good_claims_pass() {
+        assert_eq!(claims().check(), Ok(()));
+        assert_eq!(check(|claims| claims.aud = "urn:example:api".to_owned()), Ok(()));
+        assert_eq!(check(|claims| drop(claims.extra.insert("role".to_owned(), "user".into()))), Ok(()));
+    }
+
+    #[test]
+    fn a_token_lives_at_least_a_second() {
+        assert_eq!(check(|claims| claims.exp = claims.iat), Err(ClaimsError::Lifetime));
+    }
+
+    #[test]
+    fn roles_are_a_set_with_the_default_in_it() {
+        let roles = |roles: &[&str]| {
+            check(|claims| claims.hasura.allowed_roles = roles.iter().map(|&role| role.to_owned()).collect())
+        };
+        assert_eq!(roles(&["editor", "user"]), Ok(()));
+        assert_eq!(roles(&[]), Err(ClaimsError::DefaultRole));
+        assert_eq!(roles(&["User"]), Err(ClaimsError::DefaultRole));
+        assert_eq!(roles(&["user", "editor", "user"]), Err(ClaimsError::Role("user".to_owned())));
+        assert_eq!(roles(&["user", ""]), Err(ClaimsError::Role(String::new())));
+    }
+
+    #[test]
+    fn session_variables_are_in_lower_case_and_not_ours() {
+        let variable =
+            |name: &str| check(|claims| drop(claims.hasura.custom.insert(name.to_owned(), "1".to_owned())));
+        assert_eq!(variable("x-hasura-org_id-2"), Ok(()));
+        for name in
+            ["X-Hasura-Org", "x-hasura-", "x-hasura-org id", "x-hasura-örg", "org", "", "X-User-Fingerprint"]
+        {
+            assert_eq!(variable(name), Err(ClaimsError::Variable(name.to_owned())));
+        }
+        for name in ["x-hasura-user-id", "x-hasura-role", "x-hasura-admin_secret", "x-hasura-allowed_roles"] {
+            assert_eq!(variable(name), Err(ClaimsError::Reserved(name.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_value_never_breaks_a_header_line() {
+        let evil = || "1\r\nX-Hasura-Role: admin".to_owned();
+        for refused in [
+            check(|claims| drop(claims.hasura.custom.insert("x-hasura-org".to_owned(), evil()))),
+            check(|claims| claims.hasura.user_id = evil()),
+            check(|claims| claims.hasura.allowed_roles.push(evil())),
+        ] {
+            assert!(matches!(refused, Err(ClaimsError::ControlCharacter(_))), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn extra_claims_take_no_name_of_ours() {
+        for name in RESERVED {
+            let refused = check(|claims| drop(claims.extra.insert((*name).to_owned(), 1.into())));
+            assert_eq!(refused, Err(ClaimsError::Reserved((*name).to_owned())));
+        }
+    }
+
+    #[test]
+    fn what_has_a_colon_is_a_uri() {
+        for uri in ["https://a.example:8443/x?y=z#f", "urn:a:b", "http://[::1]:8080", "a:", "a+b-c.d:%41"] {
+            assert_eq!(check(|claims| claims.iss = uri.to_owned()), Ok(()), "{uri}");
+        }
+        for bad in [
+            ":", "1a:b", "a b:c", "a:b c", "a:%4", "a:%zz", "a:<b>", "a:[b]", "a://[::1", "a://[x]",
+            "a:b#c#d", "a:\\", "ä:b", "a:ä", "a:\n",
+        ] {
+            assert_eq!(check(|claims| claims.aud = bad.to_owned()), Err(ClaimsError::Uri(bad.to_owned())));
+        }
+    }
+}

@@ -3,6 +3,8 @@
 mod jwk;
 mod public;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value;
 

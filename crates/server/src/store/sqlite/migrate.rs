@@ -1,41 +1,102 @@
-//! The schema, version by version.
+//! The schema and its history.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::OpenError;
+use super::{OpenError, meta};
 
-/// Each migration, with the lowest schema version that a binary must know to work with its result.
-const MIGRATIONS: [(&str, u32); 1] = [(include_str!("../../../migrations/sqlite/0001_init.sql"), 1)];
+struct Migration {
+    /// The schema's number after it.
+    version: u32,
+    /// The lowest schema number a binary must know to work on that schema.
+    min_version: u32,
+    sql: &'static str,
+}
 
-const META: &str =
-    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID";
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    min_version: 1,
+    sql: include_str!("../../../migrations/sqlite/0001_init.sql"),
+}];
 
-/// Brings the schema up to date, each step in a transaction of its own; answers its version.
-pub(super) fn run(connection: &mut Connection) -> Result<u32, OpenError> {
-    let knows = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    loop {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute(META, [])?;
-        let has = number(&transaction, "schema_version")?;
-        let needs = number(&transaction, "min_version")?;
-        if needs > knows {
-            return Err(OpenError::NewerBinaryNeeded { needs, knows });
+/// Brings the schema up to what this binary knows and answers its number, one transaction for each step;
+/// processes that start at once take turns. A newer schema that this binary may still work on stays as it is.
+pub(super) fn migrate(db: &mut Connection) -> Result<u32, OpenError> {
+    run(db, MIGRATIONS)
+}
+
+fn run(db: &mut Connection, migrations: &[Migration]) -> Result<u32, OpenError> {
+    for step in migrations {
+        if version(db)? >= step.version {
+            continue;
         }
-        let Some((sql, min_version)) = MIGRATIONS.get(has as usize) else { return Ok(has) };
-        transaction.execute_batch(sql)?;
-        for (name, value) in [("schema_version", has + 1), ("min_version", *min_version)] {
-            transaction.execute(
-                "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
-                (name, value.to_be_bytes()),
-            )?;
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have taken the step while this one waited for its turn.
+        if version(&transaction)? < step.version {
+            transaction.execute_batch(step.sql)?;
+            meta::set_number(&transaction, "schema_version", step.version)?;
+            meta::set_number(&transaction, "min_version", step.min_version)?;
         }
         transaction.commit()?;
     }
+    let needs = meta::number(db, "min_version")?.unwrap_or(0);
+    let knows = migrations.last().map_or(0, |last| last.version);
+    if needs > knows {
+        return Err(OpenError::NewerBinaryNeeded { needs, knows });
+    }
+    Ok(version(db)?)
 }
 
-fn number(connection: &Connection, name: &str) -> rusqlite::Result<u32> {
-    let bytes: Option<[u8; 4]> = connection
-        .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
-        .optional()?;
-    Ok(bytes.map_or(0, u32::from_be_bytes))
+fn version(db: &Connection) -> rusqlite::Result<u32> {
+    Ok(meta::number(db, "schema_version")?.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn step(version: u32, min_version: u32, sql: &'static str) -> Migration {
+        Migration { version, min_version, sql }
+    }
+
+    const FIRST: Migration =
+        step(1, 1, "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT; CREATE TABLE a (x);");
+    const COMPATIBLE: Migration = step(2, 1, "CREATE TABLE b (x);");
+    const BREAKING: Migration = step(3, 3, "DROP TABLE a;");
+
+    #[test]
+    fn an_older_schema_is_brought_up_step_by_step_and_once() {
+        let mut db = Connection::open_in_memory().unwrap();
+        assert_eq!(run(&mut db, &[FIRST]).unwrap(), 1);
+        for _ in 0..2 {
+            assert_eq!(run(&mut db, &[FIRST, COMPATIBLE, BREAKING]).unwrap(), 3);
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_left_alone_as_long_as_it_allows() {
+        let mut db = Connection::open_in_memory().unwrap();
+        run(&mut db, &[FIRST, COMPATIBLE]).unwrap();
+        assert_eq!(run(&mut db, &[FIRST]).unwrap(), 2);
+
+        run(&mut db, &[FIRST, COMPATIBLE, BREAKING]).unwrap();
+        let refused = run(&mut db, &[FIRST, COMPATIBLE]).unwrap_err();
+        assert!(matches!(refused, OpenError::NewerBinaryNeeded { needs: 3, knows: 2 }));
+        let text = refused.to_string();
+        assert!(text.contains("schema 3") && text.contains("knows 2"), "{text}");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_nothing_behind() {
+        let mut db = Connection::open_in_memory().unwrap();
+        let broken = step(2, 1, "CREATE TABLE b (x); CREATE TABLE a (x);");
+        assert!(run(&mut db, &[FIRST, broken]).is_err());
+        assert_eq!(version(&db).unwrap(), 1);
+        assert_eq!(run(&mut db, &[FIRST, COMPATIBLE]).unwrap(), 2);
+    }
+
+    #[test]
+    fn the_migrations_are_in_order() {
+        assert!(MIGRATIONS.is_sorted_by(|a, b| a.version < b.version && a.min_version <= b.min_version));
+        assert!(MIGRATIONS.iter().all(|step| step.min_version <= step.version));
+    }
 }

@@ -1,125 +1,131 @@
-//! The embedded database: one file, one writer thread, readers beside it.
+//! The embedded database: SQLite in WAL mode, one file that the server and the command line may use at once.
+//!
+//! ```text
+//!  reads ───► Readers: a connection for each core, on the caller's thread ─────► │ countersign.db      │
+//!  writes ──► Writer: a queue, one thread, many jobs to a commit ──────────────► │ countersign.db-wal  │
+//!                       └─ Log ──► the checkpointer's thread, copies wal to db ► │ countersign.db-shm  │
+//! ```
+//!
+//! How durable a write is, is said where each write is made, in `use_cases`; the statements are in a
+//! file for each subject.
 
+mod attempts;
 mod checkpoint;
+mod columns;
+mod connection;
+mod denylist;
 mod events;
-mod keys;
-mod limits;
+mod meta;
 mod migrate;
 mod readers;
+mod service_keys;
 mod sessions;
-mod store;
+mod signing_keys;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod use_cases;
 mod users;
 mod writer;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::io;
+use std::path::Path;
+use std::thread::{Builder, JoinHandle};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use crate::store::StoreError;
-use checkpoint::Checkpointer;
-use readers::Readers;
-use writer::Writer;
+use self::readers::Readers;
+use self::writer::Writer;
+use super::StoreError;
 
-/// How long a connection waits for another process's write.
-const BUSY: Duration = Duration::from_secs(5);
-
-/// The embedded database.
-pub struct SqliteStore {
-    // In this order they are dropped: the writer finishes what is queued before the last checkpoint.
-    writer: Writer,
-    readers: Readers,
-    _checkpointer: Checkpointer,
-    schema_version: u32,
-}
-
-/// Why a database cannot be opened.
+/// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The file system or SQLite refused.
-    #[error("the database cannot be opened: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// A thread could not be started, or the file could not be made private.
-    #[error("the database cannot be opened: {0}")]
-    Io(#[from] std::io::Error),
-    /// A newer version of this program has changed the schema in a way that this one cannot work with.
+    /// The file or its folder cannot be created, or a thread not be started.
+    #[error("the database cannot be opened")]
+    Io(#[from] io::Error),
+    /// A newer release has changed the schema in a way that this one cannot work with.
     #[error(
-        "this database needs a newer countersign: its schema wants version {needs}, this binary knows {knows}"
+        "the database needs a newer countersign: one that knows schema {needs}, and this one knows {knows}"
     )]
     NewerBinaryNeeded {
-        /// The lowest schema version that a binary must know.
+        /// The schema number that a binary must know.
         needs: u32,
-        /// The schema version that this binary knows.
+        /// The newest schema number that this binary knows.
         knows: u32,
     },
+    /// The file is not a database, is locked, or a migration failed.
+    #[error("the database cannot be opened")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// The store in a file of its own. Dropping it carries out what is queued and closes the file.
+pub struct SqliteStore {
+    // The order in which they are dropped: whoever closes the file last leaves no log behind, which a reader
+    // could not do.
+    readers: Readers,
+    writer: Writer,
+    _checkpointer: Thread,
 }
 
 impl SqliteStore {
-    /// Opens the database at `path`, making it and bringing its schema up to date as needed. Several processes
-    /// may have it open.
+    /// Opens the database at `path`, creates it if there is none (mode 0600, its folder 0700), and migrates it.
+    ///
+    /// It blocks for as long as that takes: call it before there is anything to serve.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// See [`OpenError`].
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        make_private(path)?;
-        let mut connection = connect(path)?;
-        let schema_version = migrate::run(&mut connection)?;
-        let checkpointer = Checkpointer::start(connect(path)?, wal_of(path))?;
+        let connect = {
+            let path = path.to_path_buf();
+            move || connection::open_writer(&path)
+        };
+        Self::open_with(path, connect)
+    }
+
+    /// Opens it with another way to connect the writer, which tests let fail.
+    fn open_with<C>(path: &Path, connect: C) -> Result<Self, OpenError>
+    where
+        C: Fn() -> rusqlite::Result<Connection> + Send + 'static,
+    {
+        migrate(path)?;
+        let (log, checkpointer) = checkpoint::start(path)?;
         Ok(Self {
-            writer: Writer::start(connection, wal_of(path), checkpointer.nudge())?,
             readers: Readers::open(path)?,
+            writer: Writer::start(connect, log)?,
             _checkpointer: checkpointer,
-            schema_version,
         })
     }
-
-    /// The version of the database's schema.
-    pub const fn schema_version(&self) -> u32 {
-        self.schema_version
-    }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // Checkpoints are made elsewhere, off the path of commits.
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    connection.pragma_update(None, "cache_size", -4000)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
-}
-
-fn connect_for_reading(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "cache_size", -1000)?;
-    connection.pragma_update(None, "mmap_size", 1_u64 << 30)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
-}
-
-/// Makes the file, if it is not there, so that only its owner reads it. SQLite gives its companions the same mode.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    match std::fs::File::options().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn wal_of(path: &Path) -> PathBuf {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    wal.into()
+/// Creates or migrates the database at `path` and answers the number of its schema.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn migrate(path: &Path) -> Result<u32, OpenError> {
+    connection::create_file(path)?;
+    migrate::migrate(&mut connection::open_writer(path)?)
 }
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         Self(error.to_string())
+    }
+}
+
+/// A thread that is waited for when it is dropped.
+struct Thread(Option<JoinHandle<()>>);
+
+impl Thread {
+    fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        Builder::new().name(name.to_owned()).spawn(run).map(Some).map(Self)
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // A thread that panicked has said so already.
+        let _ = self.0.take().map(JoinHandle::join);
     }
 }

@@ -1,98 +1,151 @@
-//! Sessions: the one read and the one write of a refresh, and their ends.
-
-use std::time::Duration;
+//! Sessions: made, read, confirmed and ended.
 
 use countersign_core::code::EndReason;
 use countersign_core::session::{Life, Place, State};
 use countersign_core::token::FingerprintHash;
 use countersign_core::{Secret, SessionId, Timestamp, UserId};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::events;
-use super::users::{self, damaged};
-use crate::store::{Held, Mode, NewEvent, Session};
+use super::columns::{At, Columns, Reason, Span, Word};
+use super::users::{self, user_columns};
+use super::{denylist, events};
+use crate::store::{Held, NewEvent, Session};
 
-/// The columns that [`session`] reads, in its order.
-const COLUMNS: &str = "s.user_id, s.session_id, s.parent_id, s.depth, s.slot, s.parent_slot, s.confirmed_at, s.salt, \
-     s.fingerprint, s.mode, s.remember, s.created_at, s.seen_at, s.idle_ms, s.absolute_ms, s.user_agent, s.ended_at, \
-     s.end_reason";
-const COLUMN_COUNT: usize = 18;
+macro_rules! session_columns {
+    () => {
+        "s.user_id, s.session_id, s.parent, s.depth, s.slot, s.parent_slot, s.confirmed_at, s.salt, \
+         s.fingerprint, s.mode, s.remember, s.created_at, s.seen_at, s.idle_ms, s.absolute_ms, s.user_agent, \
+         s.ended_at, s.end_reason"
+    };
+}
 
-/// Why, when and with what traces sessions end.
+macro_rules! select_held {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            session_columns!(),
+            ", ",
+            user_columns!(),
+            " FROM sessions s JOIN users u ON u.id = s.user_id ",
+            $rest
+        )
+    };
+}
+
+pub(super) const BY_KEY: &str = select_held!("WHERE s.user_id = ? AND s.session_id = ?");
+
+// A fork shares its parent's fingerprint: whichever of them lives is meant, and the newest.
+const BY_FINGERPRINT: &str = select_held!(
+    "WHERE s.fingerprint = ? ORDER BY s.ended_at IS NULL DESC, s.created_at DESC, s.session_id DESC LIMIT 1"
+);
+
+pub(super) const CONFIRM: &str = "UPDATE sessions SET depth = :to_depth, slot = :to_slot, parent_slot = :to_parent_slot, \
+     confirmed_at = :confirmed_at, seen_at = :confirmed_at \
+     WHERE user_id = :user AND session_id = :session AND depth = :depth AND slot = :slot AND ended_at IS NULL";
+
+/// How sessions are being ended.
+#[derive(Clone, Copy)]
 pub(super) struct Ending {
+    pub(super) at: Timestamp,
     pub(super) reason: EndReason,
-    pub(super) event: NewEvent,
     pub(super) deny_until: Timestamp,
 }
 
-/// False if the session's parent has ended, or is not there.
-pub(super) fn insert(db: &Connection, new: &Session, event: &NewEvent) -> rusqlite::Result<bool> {
-    let inserted = db
-        .prepare_cached(
-            "INSERT INTO sessions (user_id, session_id, parent_id, depth, slot, parent_slot, confirmed_at, salt,
-                 fingerprint, mode, remember, created_at, seen_at, idle_ms, absolute_ms, user_agent)
-             SELECT :user, :id, :parent, :depth, :slot, :parent_slot, :confirmed_at, :salt,
-                 :fingerprint, :mode, :remember, :created_at, :seen_at, :idle, :absolute, :user_agent
-             WHERE :parent IS NULL OR EXISTS (
-                 SELECT 1 FROM sessions WHERE user_id = :user AND session_id = :parent AND ended_at IS NULL)",
-        )?
-        .execute(named_params! {
-            ":user": new.user.as_bytes(),
-            ":id": new.id.as_bytes(),
-            ":parent": new.parent.as_ref().map(SessionId::as_bytes),
-            ":depth": new.state.place.depth,
-            ":slot": new.state.place.slot.as_millis(),
-            ":parent_slot": new.state.place.parent_slot.as_millis(),
-            ":confirmed_at": new.state.confirmed_at.as_millis(),
-            ":salt": new.salt.expose(),
-            ":fingerprint": new.fingerprint.as_bytes(),
-            ":mode": new.mode.name(),
-            ":remember": new.remember,
-            ":created_at": new.life.created_at.as_millis(),
-            ":seen_at": new.life.seen_at.as_millis(),
-            ":idle": millis(new.life.idle),
-            ":absolute": millis(new.life.absolute),
-            ":user_agent": new.user_agent,
-        })?;
-    if inserted == 1 {
-        events::insert(db, event)?;
-    }
-    Ok(inserted == 1)
+fn from_columns(columns: &mut Columns<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        user: UserId::from_bytes(columns.take()?),
+        id: SessionId::from_bytes(columns.take()?),
+        parent: columns.take::<Option<_>>()?.map(SessionId::from_bytes),
+        state: State {
+            place: Place {
+                depth: columns.take()?,
+                slot: columns.take::<At>()?.0,
+                parent_slot: columns.take::<At>()?.0,
+            },
+            confirmed_at: columns.take::<At>()?.0,
+        },
+        salt: columns.take::<Salt>()?.0,
+        fingerprint: FingerprintHash::from_bytes(columns.take()?),
+        mode: columns.take::<Word<_>>()?.0,
+        remember: columns.take()?,
+        life: Life {
+            created_at: columns.take::<At>()?.0,
+            seen_at: columns.take::<At>()?.0,
+            idle: columns.take::<Span>()?.0,
+            absolute: columns.take::<Span>()?.0,
+        },
+        user_agent: columns.take()?,
+        ended: columns
+            .take::<Option<At>>()?
+            .zip(columns.take::<Option<Reason>>()?)
+            .map(|(at, reason)| (at.0, reason.0)),
+    })
 }
 
-/// Two searches by primary key; `tests/it/store_contract.rs` looks at the plan.
-pub(super) fn held(db: &Connection, user: UserId, id: SessionId) -> rusqlite::Result<Option<Held>> {
-    db.prepare_cached(&held_sql("s.user_id = ?1 AND s.session_id = ?2"))?
-        .query_row((user.as_bytes(), id.as_bytes()), read_held)
-        .optional()
+fn held(row: &Row<'_>) -> rusqlite::Result<Held> {
+    let mut columns = Columns::of(row);
+    Ok(Held { session: from_columns(&mut columns)?, user: users::from_columns(&mut columns)? })
 }
 
-/// Forks share the fingerprint; the one they came from stands for all.
+pub(super) fn by_key(db: &Connection, user: UserId, id: SessionId) -> rusqlite::Result<Option<Held>> {
+    db.prepare_cached(BY_KEY)?.query_row((user.as_bytes(), id.as_bytes()), held).optional()
+}
+
 pub(super) fn by_fingerprint(db: &Connection, fingerprint: &[u8; 32]) -> rusqlite::Result<Option<Held>> {
-    db.prepare_cached(&held_sql("s.fingerprint = ?1 AND s.parent_id IS NULL"))?
-        .query_row([fingerprint], read_held)
-        .optional()
-}
-
-fn held_sql(condition: &str) -> String {
-    let user = users::COLUMNS;
-    format!(
-        "SELECT {COLUMNS}, {user} FROM sessions s JOIN users u ON u.user_id = s.user_id WHERE {condition}"
-    )
-}
-
-fn read_held(row: &Row<'_>) -> rusqlite::Result<Held> {
-    Ok(Held { session: session(row)?, user: users::user(row, COLUMN_COUNT)? })
+    db.prepare_cached(BY_FINGERPRINT)?.query_row([fingerprint], held).optional()
 }
 
 pub(super) fn living(db: &Connection, user: UserId) -> rusqlite::Result<Vec<Session>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM sessions s WHERE s.user_id = ?1 AND s.ended_at IS NULL ORDER BY s.session_id"
-    );
-    db.prepare_cached(&sql)?.query_map([user.as_bytes()], session)?.collect()
+    db.prepare_cached(concat!(
+        "SELECT ",
+        session_columns!(),
+        " FROM sessions s WHERE s.user_id = ? AND s.ended_at IS NULL ORDER BY s.created_at, s.session_id"
+    ))?
+    .query_map([user.as_bytes()], |row| from_columns(&mut Columns::of(row)))?
+    .collect()
 }
 
-/// The compare-and-swap of a refresh.
+/// False, and nothing written, if the session's parent has ended or was never there.
+pub(super) fn create(db: &Connection, session: &Session, event: &NewEvent) -> rusqlite::Result<bool> {
+    let State { place, confirmed_at } = session.state;
+    let inserted = db
+        .prepare_cached(
+            "INSERT INTO sessions (user_id, session_id, parent, depth, slot, parent_slot, confirmed_at, salt, \
+             fingerprint, mode, remember, created_at, seen_at, idle_ms, absolute_ms, user_agent, ended_at, \
+             end_reason) \
+             SELECT :user, :session, :parent, :depth, :slot, :parent_slot, :confirmed_at, :salt, :fingerprint, \
+             :mode, :remember, :created_at, :seen_at, :idle, :absolute, :user_agent, :ended_at, :end_reason \
+             WHERE :parent IS NULL OR EXISTS (SELECT 1 FROM sessions \
+             WHERE user_id = :user AND session_id = :parent AND ended_at IS NULL)",
+        )?
+        .execute(named_params! {
+            ":user": session.user.as_bytes(),
+            ":session": session.id.as_bytes(),
+            ":parent": session.parent.as_ref().map(SessionId::as_bytes),
+            ":depth": place.depth,
+            ":slot": At(place.slot),
+            ":parent_slot": At(place.parent_slot),
+            ":confirmed_at": At(confirmed_at),
+            ":salt": session.salt.expose(),
+            ":fingerprint": session.fingerprint.as_bytes(),
+            ":mode": Word(session.mode),
+            ":remember": session.remember,
+            ":created_at": At(session.life.created_at),
+            ":seen_at": At(session.life.seen_at),
+            ":idle": Span(session.life.idle),
+            ":absolute": Span(session.life.absolute),
+            ":user_agent": session.user_agent,
+            ":ended_at": session.ended.map(|(at, _)| At(at)),
+            ":end_reason": session.ended.map(|(_, reason)| Reason(reason)),
+        })?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    events::record(db, event)?;
+    Ok(true)
+}
+
 pub(super) fn confirm(
     db: &Connection,
     user: UserId,
@@ -100,22 +153,16 @@ pub(super) fn confirm(
     from: &State,
     to: &State,
 ) -> rusqlite::Result<bool> {
-    let changed = db
-        .prepare_cached(
-            "UPDATE sessions
-             SET depth = ?5, slot = ?6, parent_slot = ?7, confirmed_at = ?8, seen_at = max(seen_at, ?8)
-             WHERE user_id = ?1 AND session_id = ?2 AND depth = ?3 AND slot = ?4 AND ended_at IS NULL",
-        )?
-        .execute((
-            user.as_bytes(),
-            id.as_bytes(),
-            from.place.depth,
-            from.place.slot.as_millis(),
-            to.place.depth,
-            to.place.slot.as_millis(),
-            to.place.parent_slot.as_millis(),
-            to.confirmed_at.as_millis(),
-        ))?;
+    let changed = db.prepare_cached(CONFIRM)?.execute(named_params! {
+        ":user": user.as_bytes(),
+        ":session": id.as_bytes(),
+        ":depth": from.place.depth,
+        ":slot": At(from.place.slot),
+        ":to_depth": to.place.depth,
+        ":to_slot": At(to.place.slot),
+        ":to_parent_slot": At(to.place.parent_slot),
+        ":confirmed_at": At(to.confirmed_at),
+    })?;
     Ok(changed == 1)
 }
 
@@ -126,118 +173,76 @@ pub(super) fn touch(
     seen_at: Timestamp,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE sessions SET seen_at = max(seen_at, ?3) WHERE user_id = ?1 AND session_id = ?2",
+        "UPDATE sessions SET seen_at = ?1 \
+         WHERE user_id = ?2 AND session_id = ?3 AND seen_at < ?1 AND ended_at IS NULL",
     )?
-    .execute((user.as_bytes(), id.as_bytes(), seen_at.as_millis()))
-    .map(drop)
+    .execute((At(seen_at), user.as_bytes(), id.as_bytes()))?;
+    Ok(())
 }
 
-/// Ends a session and its forks; the event is recorded if any ended.
+/// Ends a session, its forks and theirs.
 pub(super) fn end(
     db: &Connection,
     user: UserId,
     id: SessionId,
-    ending: &Ending,
+    ending: Ending,
 ) -> rusqlite::Result<Vec<SessionId>> {
     let ended = db
         .prepare_cached(
-            "UPDATE sessions SET ended_at = ?3, end_reason = ?4
-             WHERE user_id = ?1 AND (session_id = ?2 OR parent_id = ?2) AND ended_at IS NULL
+            "WITH RECURSIVE family(id) AS (VALUES (:session) UNION \
+             SELECT s.session_id FROM family f JOIN sessions s ON s.user_id = :user AND s.parent = f.id) \
+             UPDATE sessions SET ended_at = :at, end_reason = :reason \
+             WHERE user_id = :user AND session_id IN (SELECT id FROM family) AND ended_at IS NULL \
              RETURNING session_id",
         )?
         .query_map(
-            (user.as_bytes(), id.as_bytes(), ending.event.at.as_millis(), ending.reason.name()),
+            named_params! {
+                ":user": user.as_bytes(),
+                ":session": id.as_bytes(),
+                ":at": At(ending.at),
+                ":reason": Reason(ending.reason),
+            },
             session_id,
         )?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    deny(db, &ended, ending)?;
-    if !ended.is_empty() {
-        events::insert(db, &ending.event)?;
-    }
+        .collect::<Result<Vec<_>, _>>()?;
+    denylist::add_sessions(db, &ended, ending.deny_until)?;
     Ok(ended)
 }
 
-/// Ends every session of the user but `keep` (and what it was forked from, and the forks of that).
+/// Ends every session of the user but `keep`.
 pub(super) fn end_all(
     db: &Connection,
     user: UserId,
     keep: Option<SessionId>,
-    ending: &Ending,
+    ending: Ending,
 ) -> rusqlite::Result<Vec<SessionId>> {
     let ended = db
         .prepare_cached(
-            "UPDATE sessions SET ended_at = ?2, end_reason = ?3
-             WHERE user_id = ?1 AND ended_at IS NULL AND (?4 IS NULL OR coalesce(parent_id, session_id) <> (
-                 SELECT coalesce(parent_id, session_id) FROM sessions WHERE user_id = ?1 AND session_id = ?4))
-             RETURNING session_id",
+            "UPDATE sessions SET ended_at = :at, end_reason = :reason \
+             WHERE user_id = :user AND session_id IS NOT :keep AND ended_at IS NULL RETURNING session_id",
         )?
         .query_map(
-            (
-                user.as_bytes(),
-                ending.event.at.as_millis(),
-                ending.reason.name(),
-                keep.as_ref().map(SessionId::as_bytes),
-            ),
+            named_params! {
+                ":user": user.as_bytes(),
+                ":keep": keep.as_ref().map(SessionId::as_bytes),
+                ":at": At(ending.at),
+                ":reason": Reason(ending.reason),
+            },
             session_id,
         )?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    deny(db, &ended, ending)?;
+        .collect::<Result<Vec<_>, _>>()?;
+    denylist::add_sessions(db, &ended, ending.deny_until)?;
     Ok(ended)
-}
-
-fn deny(db: &Connection, ended: &[SessionId], ending: &Ending) -> rusqlite::Result<()> {
-    let mut insert =
-        db.prepare_cached("INSERT INTO denylist (kind, id, not_after) VALUES ('session', ?1, ?2)")?;
-    ended.iter().try_for_each(|id| insert.execute((id.as_bytes(), ending.deny_until.as_millis())).map(drop))
-}
-
-/// Deletes sessions that ended, or ran out of time, before `before`; at most `limit`.
-pub(super) fn sweep(db: &Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
-    db.prepare_cached(
-        "DELETE FROM sessions WHERE (user_id, session_id) IN (
-             SELECT user_id, session_id FROM sessions WHERE ended_at < ?1 LIMIT ?2)",
-    )?
-    .execute((before.as_millis(), limit))
 }
 
 fn session_id(row: &Row<'_>) -> rusqlite::Result<SessionId> {
     row.get(0).map(SessionId::from_bytes)
 }
 
-/// Reads [`COLUMNS`].
-fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
-    let time = |at| row.get(at).map(Timestamp::from_millis);
-    let salt: [u8; 16] = row.get(7)?;
-    let mode: String = row.get(9)?;
-    let ended_at: Option<u64> = row.get(16)?;
-    let reason: Option<String> = row.get(17)?;
-    Ok(Session {
-        user: UserId::from_bytes(row.get(0)?),
-        id: SessionId::from_bytes(row.get(1)?),
-        parent: row.get::<_, Option<[u8; 16]>>(2)?.map(SessionId::from_bytes),
-        state: State {
-            place: Place { depth: row.get(3)?, slot: time(4)?, parent_slot: time(5)? },
-            confirmed_at: time(6)?,
-        },
-        salt: Secret::from_slice(&salt).ok_or_else(|| damaged(7, "salt"))?,
-        fingerprint: FingerprintHash::from_bytes(row.get(8)?),
-        mode: Mode::from_name(&mode).ok_or_else(|| damaged(9, "mode"))?,
-        remember: row.get(10)?,
-        life: Life {
-            created_at: time(11)?,
-            seen_at: time(12)?,
-            idle: Duration::from_millis(row.get(13)?),
-            absolute: Duration::from_millis(row.get(14)?),
-        },
-        user_agent: row.get(15)?,
-        // An end without a readable reason is an end all the same.
-        ended: ended_at.map(|at| {
-            let reason = reason.as_deref().and_then(EndReason::from_name).unwrap_or(EndReason::Revoked);
-            (Timestamp::from_millis(at), reason)
-        }),
-    })
-}
+struct Salt(Secret<16>);
 
-fn millis(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+impl FromSql for Salt {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Secret::from_slice(value.as_blob()?).map(Self).ok_or(FromSqlError::InvalidType)
+    }
 }

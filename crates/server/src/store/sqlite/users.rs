@@ -1,142 +1,167 @@
 //! Users and their names.
 
-use countersign_core::{Timestamp, UserId};
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use countersign_core::code::EndReason;
+use countersign_core::{SessionId, Timestamp, UserId};
+use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::events;
+use super::columns::{At, Columns, Json, Whole};
 use super::sessions::{self, Ending};
-use crate::store::{NameKey, NewEvent, User, UserChange};
+use super::{denylist, events};
+use crate::store::{Created, NameKey, NewEvent, User, UserChange};
 
-/// The columns that [`user`] reads, in its order.
-pub(super) const COLUMNS: &str = "u.user_id, u.email, u.username, u.password, u.roles, u.default_role, u.claims, \
-     u.claims_epoch, u.disabled, u.created_at";
+macro_rules! user_columns {
+    () => {
+        "u.id, u.email, u.username, u.password, u.roles, u.default_role, u.claims, u.claims_epoch, \
+         u.disabled, u.created_at"
+    };
+}
+pub(super) use user_columns;
 
-pub(super) fn insert(
+pub(super) const BY_NAME: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM user_names n JOIN users u ON u.id = n.user_id WHERE n.name_key = ?"
+);
+
+pub(super) fn from_columns(columns: &mut Columns<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        id: UserId::from_bytes(columns.take()?),
+        email: columns.take()?,
+        username: columns.take()?,
+        password: columns.take()?,
+        roles: columns.take::<Json<_>>()?.0,
+        default_role: columns.take()?,
+        claims: columns.take::<Json<_>>()?.0,
+        claims_epoch: columns.take::<Whole>()?.0,
+        disabled: columns.take()?,
+        created_at: columns.take::<At>()?.0,
+    })
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
+    from_columns(&mut Columns::of(row))
+}
+
+pub(super) fn create(
     db: &Connection,
     user: &User,
     names: &[NameKey],
     event: &NewEvent,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Created> {
+    let mut taken = db.prepare_cached("SELECT 1 FROM user_names WHERE name_key = ?")?;
     for name in names {
-        db.prepare_cached("INSERT INTO user_names (name_key, user_id) VALUES (?1, ?2)")?
-            .execute((name.as_str(), user.id.as_bytes()))?;
+        if taken.exists([name.as_str()])? {
+            return Ok(Created::NameTaken);
+        }
+    }
+    let mut claim =
+        db.prepare_cached("INSERT OR IGNORE INTO user_names (name_key, user_id) VALUES (?, ?)")?;
+    for name in names {
+        claim.execute((name.as_str(), user.id.as_bytes()))?;
     }
     db.prepare_cached(
-        "INSERT INTO users (user_id, email, username, password, roles, default_role, claims, claims_epoch, disabled,
-             created_at)
-         VALUES (:id, :email, :username, :password, :roles, :default_role, :claims, :epoch, :disabled, :created_at)",
+        "INSERT INTO users (id, email, username, password, roles, default_role, claims, claims_epoch, disabled, \
+         created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
-    .execute(named_params! {
-        ":id": user.id.as_bytes(),
-        ":email": user.email,
-        ":username": user.username,
-        ":password": user.password,
-        ":roles": json(&user.roles),
-        ":default_role": user.default_role,
-        ":claims": json(&user.claims),
-        ":epoch": user.claims_epoch,
-        ":disabled": user.disabled,
-        ":created_at": user.created_at.as_millis(),
-    })?;
-    events::insert(db, event)
+    .execute((
+        user.id.as_bytes(),
+        &user.email,
+        &user.username,
+        &user.password,
+        Json(&user.roles),
+        &user.default_role,
+        Json(&user.claims),
+        Whole(user.claims_epoch),
+        user.disabled,
+        At(user.created_at),
+    ))?;
+    events::record(db, event)?;
+    Ok(Created::Done)
 }
 
 pub(super) fn by_id(db: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
-    db.prepare_cached(&format!("SELECT {COLUMNS} FROM users u WHERE u.user_id = ?1"))?
-        .query_row([id.as_bytes()], |row| user(row, 0))
+    db.prepare_cached(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = ?"))?
+        .query_row([id.as_bytes()], from_row)
         .optional()
 }
 
 pub(super) fn by_name(db: &Connection, name: &NameKey) -> rusqlite::Result<Option<User>> {
-    db.prepare_cached("SELECT user_id FROM user_names WHERE name_key = ?1")?
-        .query_row([name.as_str()], |row| row.get(0).map(UserId::from_bytes))
-        .optional()?
-        .map_or(Ok(None), |id| by_id(db, id))
+    db.prepare_cached(BY_NAME)?.query_row([name.as_str()], from_row).optional()
 }
 
-pub(super) fn page(db: &Connection, after: Option<UserId>, limit: u32) -> rusqlite::Result<Vec<User>> {
-    let after = after.as_ref().map_or([].as_slice(), |id| id.as_bytes().as_slice());
-    db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM users u WHERE u.user_id > ?1 ORDER BY u.user_id LIMIT ?2"
+pub(super) fn list(db: &Connection, after: Option<UserId>, limit: u32) -> rusqlite::Result<Vec<User>> {
+    // Every id comes after the empty one.
+    let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+    db.prepare_cached(concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM users u WHERE u.id > ? ORDER BY u.id LIMIT ?"
     ))?
-    .query_map((after, limit), |row| user(row, 0))?
+    .query_map((after, limit), from_row)?
     .collect()
 }
 
-/// Answers the sessions that ended, or `None` if there is no such user.
 pub(super) fn change(
     db: &Connection,
     id: UserId,
     change: &UserChange,
-    ending: &Ending,
-) -> rusqlite::Result<Option<Vec<countersign_core::SessionId>>> {
-    let key = id.as_bytes();
-    let changed = match change {
-        UserChange::Disabled(disabled) => db
-            .prepare_cached("UPDATE users SET disabled = ?2, claims_epoch = claims_epoch + 1 WHERE user_id = ?1")?
-            .execute((key, disabled))?,
-        UserChange::Password(hash) => db
-            .prepare_cached("UPDATE users SET password = ?2, claims_epoch = claims_epoch + 1 WHERE user_id = ?1")?
-            .execute((key, hash))?,
-        UserChange::Roles(roles, default) => db
-            .prepare_cached(
-                "UPDATE users SET roles = ?2, default_role = ?3, claims_epoch = claims_epoch + 1 WHERE user_id = ?1",
-            )?
-            .execute((key, json(roles), default))?,
+    event: &NewEvent,
+    deny_until: Timestamp,
+) -> rusqlite::Result<Option<Vec<SessionId>>> {
+    let (moves_epoch, ends_sessions) = match change {
+        UserChange::Disabled(disabled) => (*disabled, *disabled),
+        UserChange::Password(_) => (true, true),
+        UserChange::Roles(..) => (true, false),
     };
-    if changed == 0 {
+    let Some(epoch) = update(db, id, change, moves_epoch)? else {
         return Ok(None);
+    };
+    if moves_epoch {
+        denylist::add_epoch(db, id, epoch, deny_until)?;
     }
-    db.prepare_cached(
-        "INSERT INTO denylist (kind, id, epoch, not_after)
-         SELECT 'epoch', user_id, claims_epoch, ?2 FROM users WHERE user_id = ?1",
-    )?
-    .execute((key, ending.deny_until.as_millis()))?;
-    events::insert(db, &ending.event)?;
+    events::record(db, event)?;
+    if !ends_sessions {
+        return Ok(Some(Vec::new()));
+    }
+    let ending = Ending { at: event.at, reason: EndReason::Revoked, deny_until };
+    sessions::end_all(db, id, None, ending).map(Some)
+}
+
+/// Writes the change and answers the claims epoch after it.
+fn update(
+    db: &Connection,
+    id: UserId,
+    change: &UserChange,
+    moves_epoch: bool,
+) -> rusqlite::Result<Option<Whole>> {
+    let id = id.as_bytes();
+    let epoch = |row: &Row<'_>| row.get(0);
     match change {
-        UserChange::Disabled(true) | UserChange::Password(_) => {
-            sessions::end_all(db, id, None, ending).map(Some)
-        }
-        UserChange::Disabled(false) | UserChange::Roles(..) => Ok(Some(Vec::new())),
+        UserChange::Disabled(disabled) => db
+            .prepare_cached(
+                "UPDATE users SET disabled = ?, claims_epoch = claims_epoch + ? WHERE id = ? RETURNING claims_epoch",
+            )?
+            .query_row((disabled, moves_epoch, id), epoch),
+        UserChange::Password(password) => db
+            .prepare_cached(
+                "UPDATE users SET password = ?, claims_epoch = claims_epoch + ? WHERE id = ? RETURNING claims_epoch",
+            )?
+            .query_row((password, moves_epoch, id), epoch),
+        UserChange::Roles(roles, default_role) => db
+            .prepare_cached(
+                "UPDATE users SET roles = ?, default_role = ?, claims_epoch = claims_epoch + ? WHERE id = ? \
+                 RETURNING claims_epoch",
+            )?
+            .query_row((Json(roles), default_role, moves_epoch, id), epoch),
     }
+    .optional()
 }
 
 pub(super) fn upgrade_password(db: &Connection, id: UserId, old: &str, new: &str) -> rusqlite::Result<()> {
-    db.prepare_cached("UPDATE users SET password = ?3 WHERE user_id = ?1 AND password = ?2")?
-        .execute((id.as_bytes(), old, new))
-        .map(drop)
-}
-
-/// Reads [`COLUMNS`] from the column `at` on.
-pub(super) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
-    Ok(User {
-        id: UserId::from_bytes(row.get(at)?),
-        email: row.get(at + 1)?,
-        username: row.get(at + 2)?,
-        password: row.get(at + 3)?,
-        roles: from_json(row, at + 4)?,
-        default_role: row.get(at + 5)?,
-        claims: from_json(row, at + 6)?,
-        claims_epoch: row.get(at + 7)?,
-        disabled: row.get(at + 8)?,
-        created_at: Timestamp::from_millis(row.get(at + 9)?),
-    })
-}
-
-pub(super) fn json(value: &impl serde::Serialize) -> String {
-    // Strings in lists and maps: there is nothing that could fail.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-pub(super) fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(at)?;
-    serde_json::from_str(&text).map_err(|error| damaged(at, error))
-}
-
-/// A value that this program did not write.
-pub(super) fn damaged(
-    at: usize,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, error.into())
+    db.prepare_cached("UPDATE users SET password = ? WHERE id = ? AND password = ?")?.execute((
+        new,
+        id.as_bytes(),
+        old,
+    ))?;
+    Ok(())
 }

@@ -1,208 +1,221 @@
-//! The one writer: a thread that takes what is queued, makes one transaction of it, and answers after the commit.
+//! The one thread that writes, many jobs to a commit.
 //!
 //! ```text
-//! write(durability, work) ─┐
-//! write(durability, work) ─┼─► queue ─► BEGIN; work, work, work; COMMIT ─► one answer each
-//! write(durability, work) ─┘            (FULL if any is durable, else NORMAL)
+//! callers ──► queue ──► BEGIN IMMEDIATE · job · job · job · COMMIT ──► answers
+//!                       each job in its own savepoint
 //! ```
 //!
-//! One sync serves everybody who waits for it: several times the commits a second of one transaction each.
+//! What waits in the queue goes into one transaction, so that the more callers there are, the fewer syncs each
+//! costs. An answer is given after the commit, and a job that was queued is carried out even if its caller
+//! has gone away by then.
 
-use std::io;
-use std::path::PathBuf;
-use std::sync::mpsc::SyncSender;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoint::Log;
+use super::{OpenError, Thread};
 use crate::store::StoreError;
 
-/// Jobs that may wait.
-const QUEUE: usize = 4096;
-/// Jobs in one transaction.
+/// How many jobs may wait. More would only wait longer.
+const QUEUE: usize = 1024;
+
+/// For how long a caller waits for room in the queue.
+const QUEUE_WAIT: Duration = Duration::from_secs(2);
+
+/// How many jobs go into one commit.
 const BATCH: usize = 256;
-/// How long a caller waits for a place in the queue.
-const QUEUE_WITHIN: Duration = Duration::from_secs(2);
-/// A write-ahead log longer than this is emptied by the writer itself: beside a busy writer, others cannot.
-const LONG_WAL: u64 = 64 << 20;
 
 /// What a power cut may take back.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Durability {
-    /// Nothing: it is on disk before the answer.
-    Durable,
-    /// The last moments before it; never the middle of a transaction.
+    /// The last seconds' commits.
     Relaxed,
+    /// Nothing that was answered.
+    Durable,
 }
-
-/// Why a write did not happen.
-#[derive(Debug)]
-pub(super) enum WriteError {
-    /// It would have broken a uniqueness rule of the schema.
-    Conflict,
-    Unavailable(StoreError),
-}
-
-/// What is left of a job after its work: tell its caller, once it is known whether the commit went well.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-/// Does the work; the flag says whether what it wrote shall stay.
-type Job = Box<dyn FnOnce(&Connection) -> (bool, Answer) + Send>;
 
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<(Durability, Job)>>,
-    thread: Option<JoinHandle<()>>,
+    // Dropped before the thread is joined, which ends when nobody can queue any more.
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    _thread: Thread,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, wal: PathBuf, nudge: SyncSender<()>) -> io::Result<Self> {
-        let (queue, mut jobs) = mpsc::channel(QUEUE);
-        let mut pen = Pen { connection, wal, nudge, full: None };
-        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
-            while let Some(first) = jobs.blocking_recv() {
-                let mut batch = Vec::with_capacity(16);
-                batch.push(first);
-                while batch.len() < BATCH {
-                    match jobs.try_recv() {
-                        Ok(next) => batch.push(next),
-                        Err(_) => break,
-                    }
+    /// Starts the thread, which calls `connect` for its first connection and, after a batch that failed, for
+    /// a new one.
+    pub(super) fn start<C>(connect: C, log: Log) -> Result<Self, OpenError>
+    where
+        C: Fn() -> rusqlite::Result<Connection> + Send + 'static,
+    {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let session = Session { connect, open: None, log, failing: false };
+        let thread = Thread::start("writer", move || session.run(queue))?;
+        Ok(Self { jobs, _thread: thread })
+    }
+
+    /// Runs the statements in a transaction and answers what they came to, once that is committed.
+    pub(super) async fn write<T, S>(&self, durability: Durability, statements: S) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        S: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(Write { durability, statements: Some(statements), outcome: Err(gone()), answer });
+        match self.jobs.send_timeout(job, QUEUE_WAIT).await {
+            Ok(()) => answered.await.unwrap_or_else(|_| Err(gone())),
+            Err(SendTimeoutError::Timeout(_)) => Err(StoreError("too many writes are waiting".to_owned())),
+            Err(SendTimeoutError::Closed(_)) => Err(gone()),
+        }
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError("the writer has stopped".to_owned())
+}
+
+/// A [`Write`], whatever it answers.
+trait Job: Send {
+    fn durability(&self) -> Durability;
+
+    /// Runs the statements and keeps the outcome; an error means that they are to be undone.
+    fn run(&mut self, db: &Connection) -> Result<(), StoreError>;
+
+    /// Gives the outcome to the caller, or the reason why nothing of it was committed.
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>);
+}
+
+struct Write<T, S> {
+    durability: Durability,
+    statements: Option<S>,
+    outcome: Result<T, StoreError>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, S> Job for Write<T, S>
+where
+    T: Send,
+    S: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+{
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn run(&mut self, db: &Connection) -> Result<(), StoreError> {
+        if let Some(statements) = self.statements.take() {
+            self.outcome = statements(db).map_err(StoreError::from);
+        }
+        self.outcome.as_ref().map(|_| ()).map_err(StoreError::clone)
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<(), StoreError>) {
+        // A caller that has gone away wants no answer.
+        let _ = self.answer.send(committed.clone().and(self.outcome));
+    }
+}
+
+/// The writer's thread.
+struct Session<C> {
+    connect: C,
+    open: Option<Database>,
+    log: Log,
+    failing: bool,
+}
+
+struct Database {
+    db: Connection,
+    /// What `synchronous` stands at.
+    durability: Durability,
+}
+
+impl<C: Fn() -> rusqlite::Result<Connection>> Session<C> {
+    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+            let committed = self.commit(&mut batch);
+            for job in batch.drain(..) {
+                job.answer(&committed);
+            }
+            self.log.committed();
+        }
+    }
+
+    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let mut failed = None;
+        let committed = self.database().and_then(|database| database.commit(batch, &mut failed));
+        let trouble = committed.as_ref().err().or(failed.as_ref());
+        self.report(trouble);
+        if trouble.is_some() {
+            // Closing rolls back, and a new connection has forgotten whatever was wrong with this one: a file
+            // that could only be opened for reading, or that has been put back since.
+            self.open = None;
+        }
+        committed
+    }
+
+    fn database(&mut self) -> Result<&mut Database, StoreError> {
+        if let Some(open) = self.open.take() {
+            return Ok(self.open.insert(open));
+        }
+        let mut db = (self.connect)()?;
+        self.log.follow(&mut db)?;
+        db.pragma_update(None, "synchronous", "full")?;
+        Ok(self.open.insert(Database { db, durability: Durability::Durable }))
+    }
+
+    /// One line when it begins and one when it ends, however many writes fail between.
+    fn report(&mut self, trouble: Option<&StoreError>) {
+        match trouble {
+            Some(error) if !self.failing => tracing::error!(%error, "writes fail"),
+            None if self.failing => tracing::info!("writes work again"),
+            _ => {}
+        }
+        self.failing = trouble.is_some();
+    }
+}
+
+impl Database {
+    /// Commits what the jobs did; `failed` is the last error of one whose own statements were undone.
+    fn commit(
+        &mut self,
+        batch: &mut [Box<dyn Job>],
+        failed: &mut Option<StoreError>,
+    ) -> Result<(), StoreError> {
+        let durability = batch.iter().map(|job| job.durability()).max();
+        self.set_durability(durability.unwrap_or(Durability::Durable))?;
+        self.step("BEGIN IMMEDIATE")?;
+        for job in batch {
+            self.step("SAVEPOINT job")?;
+            if let Err(error) = job.run(&self.db) {
+                // Some failures, such as a full disk, make SQLite roll back the whole transaction at once.
+                if self.db.is_autocommit() {
+                    return Err(error);
                 }
-                pen.commit(batch);
+                self.step("ROLLBACK TO job")?;
+                *failed = Some(error);
             }
-        })?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+            self.step("RELEASE job")?;
+        }
+        self.step("COMMIT")
     }
 
-    /// Does `work` in a transaction, shared with others but undone alone if it fails. Once queued it is done,
-    /// even if the caller goes away.
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        durability: Durability,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, WriteError> {
-        let (tell, told) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let done = work(connection);
-            let keep = done.is_ok();
-            let answer: Answer = Box::new(move |committed| {
-                let answer = match (done, committed) {
-                    (Ok(value), Ok(())) => Ok(value),
-                    (Err(error), Ok(())) => Err(WriteError::from(error)),
-                    (_, Err(error)) => Err(WriteError::Unavailable(error)),
-                };
-                // A caller that went away needs no answer.
-                let _gone = tell.send(answer);
-            });
-            (keep, answer)
-        });
-        let closed = || WriteError::Unavailable(StoreError("the writer has stopped".into()));
-        let queue = self.queue.as_ref().ok_or_else(closed)?;
-        queue
-            .send_timeout((durability, job), QUEUE_WITHIN)
-            .await
-            .map_err(|_| WriteError::Unavailable(StoreError("too many writes wait".into())))?;
-        told.await.map_err(|_| closed())?
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // Without senders the thread finishes what is queued and ends.
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            let _ended = thread.join();
+    /// Within a transaction SQLite would ignore it.
+    fn set_durability(&mut self, wanted: Durability) -> Result<(), StoreError> {
+        if self.durability != wanted {
+            let synchronous = match wanted {
+                Durability::Durable => "full",
+                Durability::Relaxed => "normal",
+            };
+            self.db.pragma_update(None, "synchronous", synchronous)?;
+            self.durability = wanted;
         }
-    }
-}
-
-struct Pen {
-    connection: Connection,
-    wal: PathBuf,
-    nudge: SyncSender<()>,
-    /// What `PRAGMA synchronous` is set to, if it is known.
-    full: Option<bool>,
-}
-
-impl Pen {
-    fn commit(&mut self, batch: Vec<(Durability, Job)>) {
-        let full = batch.iter().any(|(durability, _)| *durability == Durability::Durable);
-        let mut jobs = batch.into_iter().map(|(_, job)| job);
-        let mut answers = Vec::with_capacity(jobs.len());
-        let outcome = self.begin(full).and_then(|()| {
-            for job in jobs.by_ref() {
-                answers.push(self.carry_out(job)?);
-            }
-            self.run("COMMIT")
-        });
-        if outcome.is_err() && !self.connection.is_autocommit() {
-            // If even this fails, the next BEGIN says so, and tries again.
-            let _undone = self.run("ROLLBACK");
-        }
-        let outcome = outcome.map_err(StoreError::from);
-        if let Err(error) = &outcome {
-            tracing::error!(%error, "a transaction failed");
-        }
-        for answer in answers {
-            answer(outcome.clone());
-        }
-        // Those that were not reached: dropping a job tells its caller.
-        drop(jobs);
-        self.after_commit();
+        Ok(())
     }
 
-    fn begin(&mut self, full: bool) -> rusqlite::Result<()> {
-        if !self.connection.is_autocommit() {
-            self.run("ROLLBACK")?;
-        }
-        // It can change between transactions only.
-        if self.full != Some(full) {
-            self.full = None;
-            self.connection.pragma_update(None, "synchronous", if full { "FULL" } else { "NORMAL" })?;
-            self.full = Some(full);
-        }
-        self.run("BEGIN IMMEDIATE")
-    }
-
-    /// One job in a savepoint of its own, so that it can fail alone.
-    fn carry_out(&self, job: Job) -> rusqlite::Result<Answer> {
-        self.run("SAVEPOINT job")?;
-        let (keep, answer) = job(&self.connection);
-        if !keep {
-            self.run("ROLLBACK TO job")?;
-        }
-        self.run("RELEASE job")?;
-        Ok(answer)
-    }
-
-    fn run(&self, sql: &'static str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(drop)
-    }
-
-    fn after_commit(&self) {
-        // Full means that it has been told already.
-        let _told = self.nudge.try_send(());
-        if std::fs::metadata(&self.wal).is_ok_and(|file| file.len() > LONG_WAL) {
-            super::checkpoint::run(&self.connection);
-        }
-    }
-}
-
-impl From<rusqlite::Error> for WriteError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::ConstraintViolation) => Self::Conflict,
-            _ => Self::Unavailable(error.into()),
-        }
-    }
-}
-
-impl From<WriteError> for StoreError {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Conflict => Self("a uniqueness rule was broken".into()),
-            WriteError::Unavailable(error) => error,
-        }
+    fn step(&self, sql: &str) -> Result<(), StoreError> {
+        self.db.prepare_cached(sql)?.execute([])?;
+        Ok(())
     }
 }

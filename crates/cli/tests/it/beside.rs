@@ -1,0 +1,77 @@
+//! Commands in a process of their own take effect in the server that runs beside them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::running::{SOON, Server, Visitor, printed};
+
+#[tokio::test]
+async fn a_session_ended_is_refused_at_its_next_request() {
+    let server = Server::start(&[]);
+    let mut ann = Visitor::sign_up(&server).await;
+    let session = ann.session().to_owned();
+    let data = server.data.path();
+
+    let listed: Value =
+        serde_json::from_str(&printed(data, &["sessions", "list", "ann@example.com", "--json"])).unwrap();
+    assert_eq!(listed[0]["id"], *session);
+    assert_eq!(listed[0]["mode"], "header");
+    ann.refresh().await;
+    assert_eq!(ann.session(), session, "living until now");
+
+    let ended = printed(data, &["sessions", "end", "ann@example.com", &session]);
+    assert_eq!(ended, format!("{session}: ended\n"));
+    let shown = ann.answer["refresh_token"].clone();
+    ann.refresh().await;
+    assert_eq!(ann.answer["error"]["code"], "SESSION_ENDED", "{} after {shown}", ann.answer);
+    assert_eq!(ann.answer["error"]["reason"], "revoked");
+    assert_eq!(printed(data, &["sessions", "list", "ann@example.com", "--json"]), "[]\n");
+}
+
+#[tokio::test]
+async fn a_disabled_user_has_no_session() {
+    let server = Server::start(&[]);
+    let mut ann = Visitor::sign_up(&server).await;
+    let said = printed(server.data.path(), &["users", "disable", "ann@example.com"]);
+    assert!(said.ends_with(": disabled; sessions ended: 1\n"), "{said}");
+    ann.refresh().await;
+    assert_eq!(ann.answer["error"]["code"], "SESSION_ENDED");
+}
+
+#[tokio::test]
+async fn a_key_rotated_signs_within_seconds() {
+    let server = Server::start(&[]);
+    let mut ann = Visitor::sign_up(&server).await;
+    let kid = |token: &str| token.split('.').next().unwrap().to_owned();
+    let (before, jwks) = (kid(ann.token()), format!("{}/.well-known/jwks.json", server.url));
+    let published = async || reqwest::get(&jwks).await.unwrap().text().await.unwrap();
+    let old = published().await;
+
+    assert_eq!(printed(server.data.path(), &["keys", "rotate", "--now"]), "rotated\n");
+    let noticed = async {
+        let mut look = tokio::time::interval(Duration::from_millis(50));
+        while published().await == old {
+            look.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON, noticed).await.expect("the server notices");
+    ann.refresh().await;
+    assert_ne!(kid(ann.token()), before);
+}
+
+#[tokio::test]
+async fn a_service_key_opens_what_its_scope_names_until_it_is_revoked() {
+    let server = Server::start(&[]);
+    let data = server.data.path();
+    let made = printed(data, &["keys", "service", "add", "--scope", "metrics", "--name", "probe", "--json"]);
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let metrics = async || {
+        let request = reqwest::Client::new().get(format!("{}/metrics", server.url)).bearer_auth(key);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(metrics().await, 200);
+    assert_eq!(printed(data, &["keys", "service", "revoke", id]), format!("{id}: revoked\n"));
+    assert_eq!(metrics().await, 401);
+}

@@ -1,0 +1,110 @@
+//! A server in a process of its own, on any free port and a folder of its own, and commands beside it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Much longer than anything here takes, so that a hang is a failure.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// `countersign` with these arguments.
+pub(crate) fn countersign(data: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(args).env("COUNTERSIGN_DATA", data).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command that must succeed; answers what it printed.
+pub(crate) fn printed(data: &Path, args: &[&str]) -> String {
+    let Output { status, stdout, stderr } = countersign(data, args).output().unwrap();
+    assert!(status.success(), "{args:?}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+/// A running server, killed when dropped.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) data: TempDir,
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts a server, and waits for the line that says that it is ready.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let data = TempDir::new().unwrap();
+        let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
+        let mut command = countersign(data.path(), &args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.trim_end().strip_prefix("Countersign is ready: ").expect("the line that says ready");
+        Self { url: url.to_owned(), data, child, stdout }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.url.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Asks the server to end; answers how it did, and what else it had printed.
+    pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut rest = String::new();
+            self.stdout.read_to_string(&mut rest).unwrap();
+            sender.send((self.child.wait().unwrap(), rest))
+        });
+        // Less than the ten seconds after which connections that linger are cut.
+        ended.recv_timeout(Duration::from_secs(8)).expect("the server ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+/// Somebody with an open session, in header mode, which needs no cookie jar.
+pub(crate) struct Visitor {
+    http: reqwest::Client,
+    url: String,
+    cookie: String,
+    pub(crate) answer: Value,
+}
+
+impl Visitor {
+    pub(crate) async fn sign_up(server: &Server) -> Self {
+        let http = reqwest::Client::new();
+        let body =
+            json!({ "email": "ann@example.com", "password": "correct horse battery", "mode": "header" });
+        let response = http.post(format!("{}/auth/signup", server.url)).json(&body).send().await.unwrap();
+        let fingerprint = response.headers()["set-cookie"].to_str().unwrap();
+        let cookie = fingerprint.split(';').next().unwrap().to_owned();
+        Self { http, url: server.url.clone(), cookie, answer: response.json().await.unwrap() }
+    }
+
+    /// Refreshes; the answer, or the error, is in `answer`.
+    pub(crate) async fn refresh(&mut self) {
+        let body = json!({ "refresh_token": self.answer["refresh_token"] });
+        let request = self.http.post(format!("{}/auth/refresh", self.url)).header("Cookie", &self.cookie);
+        self.answer = request.json(&body).send().await.unwrap().json().await.unwrap();
+    }
+
+    pub(crate) fn session(&self) -> &str {
+        self.answer["session"]["id"].as_str().expect("a living session")
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        self.answer["jwt_token"].as_str().expect("an access token")
+    }
+}

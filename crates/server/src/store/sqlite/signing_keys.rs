@@ -1,0 +1,97 @@
+//! Signing keys and the steps of their rotation.
+
+use std::collections::HashMap;
+
+use countersign_core::Timestamp;
+use rusqlite::{Connection, Row};
+use zeroize::Zeroizing;
+
+use super::columns::{At, Columns, Word};
+use crate::store::{KeyMove, KeyState, SigningKeyRow};
+
+/// Oldest first.
+pub(super) fn list(db: &Connection) -> rusqlite::Result<Vec<SigningKeyRow>> {
+    db.prepare_cached(
+        "SELECT kid, algorithm, state, sealed, announced_at, active_at, retiring_at FROM signing_keys \
+         ORDER BY announced_at, kid",
+    )?
+    .query_map([], from_row)?
+    .collect()
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<SigningKeyRow> {
+    let mut columns = Columns::of(row);
+    Ok(SigningKeyRow {
+        kid: columns.take()?,
+        algorithm: columns.take::<Word<_>>()?.0,
+        state: columns.take::<Word<_>>()?.0,
+        sealed: Zeroizing::new(columns.take()?),
+        announced_at: columns.take::<At>()?.0,
+        active_at: columns.take::<Option<At>>()?.map(|at| at.0),
+        retiring_at: columns.take::<Option<At>>()?.map(|at| at.0),
+    })
+}
+
+/// False, and nothing written, unless the step fits the keys as they are.
+pub(super) fn rotate(
+    db: &Connection,
+    add: &[SigningKeyRow],
+    moves: &[KeyMove],
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    if !fits(states(db)?, add, moves) {
+        return Ok(false);
+    }
+    for key in add {
+        insert(db, key)?;
+    }
+    for KeyMove { kid, to, .. } in moves {
+        enter(db, kid, *to, now)?;
+    }
+    Ok(true)
+}
+
+fn states(db: &Connection) -> rusqlite::Result<HashMap<String, KeyState>> {
+    db.prepare_cached("SELECT kid, state FROM signing_keys")?
+        .query_map([], |row| Ok((row.get(0)?, row.get::<_, Word<_>>(1)?.0)))?
+        .collect()
+}
+
+/// Whether every key is in the state it is moved from, no added one is there already, and no two keys would
+/// be active, as after two processes that each set up an empty database.
+fn fits(mut states: HashMap<String, KeyState>, add: &[SigningKeyRow], moves: &[KeyMove]) -> bool {
+    moves.iter().all(|step| states.insert(step.kid.clone(), step.to) == Some(step.from))
+        && add.iter().all(|key| states.insert(key.kid.clone(), key.state).is_none())
+        && states.values().filter(|state| **state == KeyState::Active).count() <= 1
+}
+
+fn insert(db: &Connection, key: &SigningKeyRow) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO signing_keys (kid, algorithm, state, sealed, announced_at, active_at, retiring_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute((
+        &key.kid,
+        Word(key.algorithm),
+        Word(key.state),
+        key.sealed.as_slice(),
+        At(key.announced_at),
+        key.active_at.map(At),
+        key.retiring_at.map(At),
+    ))?;
+    Ok(())
+}
+
+fn enter(db: &Connection, kid: &str, state: KeyState, now: Timestamp) -> rusqlite::Result<()> {
+    let sql = match state {
+        KeyState::Announced => "UPDATE signing_keys SET state = ?1, announced_at = ?2 WHERE kid = ?3",
+        KeyState::Active => "UPDATE signing_keys SET state = ?1, active_at = ?2 WHERE kid = ?3",
+        KeyState::Retiring => "UPDATE signing_keys SET state = ?1, retiring_at = ?2 WHERE kid = ?3",
+        // `retiring_at` is set for a key that was withdrawn before it retired.
+        KeyState::Gone => {
+            "UPDATE signing_keys SET state = ?1, retiring_at = coalesce(retiring_at, ?2), sealed = x'' WHERE kid = ?3"
+        }
+    };
+    db.prepare_cached(sql)?.execute((Word(state), At(now), kid))?;
+    Ok(())
+}
