@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use axum::{Json, body::Body};
 
-use crate::app::App;
+use crate::app::{App, Wire};
 use crate::http::Shared;
 use crate::http::asked::{Asked, read_json};
 use crate::http::error::Refused;
@@ -57,6 +57,10 @@ async fn execute(
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let sender = Sender { headers, peer: peer.unwrap_or(IpAddr::from([127, 0, 0, 1])) };
     let mut answer = schema.execute(request.data(sender)).await;
+    for error in &mut answer.errors {
+        // Those of the document itself have no code yet: syntax, unknown fields, limits.
+        error.extensions.get_or_insert_with(|| extensions_of(Refused::bad_request("").wire()));
+    }
     let cookies = std::mem::take(&mut answer.http_headers);
     Ok((cookies, Json(answer)).into_response())
 }
@@ -93,17 +97,21 @@ fn set_cookies(ctx: &Context<'_>, lines: Vec<HeaderValue>) {
 impl From<Refused> for async_graphql::Error {
     fn from(refused: Refused) -> Self {
         let wire = refused.wire();
-        let mut extensions = ErrorExtensionValues::default();
-        extensions.set("code", wire.code.name());
-        extensions.set("action", wire.code.action().name());
-        if let Some(reason) = wire.reason {
-            extensions.set("reason", reason.name());
-        }
-        if let Some(seconds) = wire.retry_after {
-            extensions.set("retryAfter", seconds);
-        }
-        Self { message: wire.message.clone(), source: None, extensions: Some(extensions) }
+        Self { message: wire.message.clone(), source: None, extensions: Some(extensions_of(wire)) }
     }
+}
+
+fn extensions_of(wire: &Wire) -> ErrorExtensionValues {
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", wire.code.name());
+    extensions.set("action", wire.code.action().name());
+    if let Some(reason) = wire.reason {
+        extensions.set("reason", reason.name());
+    }
+    if let Some(seconds) = wire.retry_after {
+        extensions.set("retryAfter", seconds);
+    }
+    extensions
 }
 
 /// A refusal of the document itself.

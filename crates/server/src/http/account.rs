@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use countersign_core::SessionId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::asked::Asked;
+use super::asked::{Asked, Parameters};
 use super::error::{ErrorAnswer, Refused};
 use super::view::{DeviceView, EventView, UserView};
 use crate::app::App;
@@ -42,11 +43,11 @@ pub(super) async fn sessions(State(app): State<Arc<App>>, asked: Asked) -> Resul
     security(("access_token" = [])), responses((status = 204), (status = "4XX", body = ErrorAnswer)))]
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     asked: Asked,
 ) -> Result<StatusCode, Refused> {
     let who = asked.authenticate(&app).await?;
-    let id: SessionId = id.parse().map_err(|_| no_such_session())?;
+    let id: SessionId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(no_such_session)?;
     app.revoke_own(&who, id).await.map_err(|error| match error {
         crate::app::Error::BadRequest(_) => no_such_session(),
         other => other.into(),
@@ -77,7 +78,7 @@ pub(super) struct Events {
     responses((status = 200, body = Events), (status = 401, body = ErrorAnswer)))]
 pub(super) async fn events(
     State(app): State<Arc<App>>,
-    Query(Before { before, limit }): Query<Before>,
+    Parameters(Before { before, limit }): Parameters<Before>,
     asked: Asked,
 ) -> Result<Json<Events>, Refused> {
     let who = asked.authenticate(&app).await?;

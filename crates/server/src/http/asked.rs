@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts, Request};
+use axum::extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode};
@@ -119,6 +119,18 @@ fn address(forwarded: Option<&str>, peer: IpAddr, proxies: &[IpAddr]) -> IpAddr 
     }
     let hops = forwarded.unwrap_or_default().rsplit(',').map_while(|hop| hop.trim().parse::<IpAddr>().ok());
     hops.map(|hop| hop.to_canonical()).find(|hop| !proxies.contains(hop)).unwrap_or(peer)
+}
+
+/// The parameters of the query string.
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let read = Query::try_from_uri(&parts.uri);
+        read.map(|Query(it)| Self(it)).map_err(|fault| Refused::bad_request(fault.body_text()))
+    }
 }
 
 /// A JSON body: of that content type, at most 64 KiB. An empty one reads as `{}`.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
@@ -70,9 +71,13 @@ fn url(name: &str) -> String {
 }
 
 /// One of the pages' files. Modules import each other without a version, so browsers ask whether it changed.
-pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refused> {
-    let file = Assets::get(&name)
-        .ok_or_else(|| Refused::with_status(StatusCode::NOT_FOUND, "there is no such file"))?;
+pub(super) async fn asset(
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let no_such_file = || Refused::with_status(StatusCode::NOT_FOUND, "there is no such file");
+    let Path(name) = name.map_err(|_| no_such_file())?;
+    let file = Assets::get(&name).ok_or_else(no_such_file)?;
     let tag = format!("\"{}\"", version(&file));
     if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());

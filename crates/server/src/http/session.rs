@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, SET_COOKIE};
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
-use super::asked::{Asked, JsonBody};
+use super::asked::{Asked, JsonBody, Parameters};
 use super::cookies;
 use super::error::{ErrorAnswer, Refused};
 use super::view::{MintAnswer, SessionAnswer};
@@ -173,7 +173,7 @@ pub(super) struct Others {
     responses((status = 200, body = Done), (status = "4XX", body = ErrorAnswer), (status = 503, body = ErrorAnswer)))]
 pub(super) async fn logout_all(
     State(app): State<Arc<App>>,
-    Query(Others { others }): Query<Others>,
+    Parameters(Others { others }): Parameters<Others>,
     asked: Asked,
     JsonBody(NoBody {}): JsonBody<NoBody>,
 ) -> Result<Response, Refused> {

@@ -259,12 +259,13 @@ pub(crate) fn file(server: &TestServer) -> PathBuf {
 
 /// How many rows a query counts.
 pub(crate) fn count(server: &TestServer, sql: &str) -> u64 {
-    database(server).query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap().cast_unsigned()
+    let count: i64 = database(server).query_row(sql, [], |row| row.get(0)).unwrap();
+    count.try_into().unwrap()
 }
 
 /// The kinds of the account's events, oldest first.
 pub(crate) fn events(server: &TestServer) -> Vec<String> {
     let database = database(server);
-    let mut rows = database.prepare("SELECT kind FROM events ORDER BY id").unwrap();
+    let mut rows = database.prepare("SELECT kind FROM events ORDER BY rowid").unwrap();
     rows.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }

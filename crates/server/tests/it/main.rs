@@ -7,4 +7,6 @@ mod graphql;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod interop;
+#[cfg(test)]
 mod store_contract;

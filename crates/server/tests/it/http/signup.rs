@@ -1,6 +1,10 @@
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
-use crate::client::{Client, EMAIL, FINGERPRINT, HINT, REFRESH, claims, server, server_with, signed_in};
+use crate::client::{
+    Client, EMAIL, FINGERPRINT, HINT, NAME, PASSWORD, REFRESH, claims, server, server_with, signed_in,
+};
 
 #[tokio::test]
 async fn it_answers_a_session() {
@@ -82,4 +86,25 @@ async fn the_session_that_came_along_ends() {
     old.refresh().await.ended(Some("logout"));
     assert_eq!(ann.refresh().await.status, 200);
     drop(server);
+}
+
+#[tokio::test]
+async fn it_is_finished_when_the_client_hangs_up() {
+    let server = server().await;
+    let body = json!({ "email": EMAIL, "username": NAME, "password": PASSWORD }).to_string();
+    let address = server.url.replace("http://localhost", "127.0.0.1");
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /auth/signup HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    socket.write_all([head, body].concat().as_bytes()).await.unwrap();
+    drop(socket);
+    // The hash of the password takes longer than the news that nobody waits.
+    for _ in 0..100 {
+        if Client::new(&server).login(json!({})).await.status == 200 {
+            return;
+        }
+    }
+    panic!("the sign-up was dropped half-way");
 }
