@@ -13,7 +13,7 @@ use crate::store::{KeyMove, KeyState, SigningKeyRow};
 pub(super) fn list(db: &Connection) -> rusqlite::Result<Vec<SigningKeyRow>> {
     db.prepare_cached(
         "SELECT kid, algorithm, state, sealed, announced_at, active_at, retiring_at FROM signing_keys \
-         ORDER BY announced_at, active_at IS NULL, kid",
+         ORDER BY announced_at, active_at IS NULL, active_at, kid",
     )?
     .query_map([], from_row)?
     .collect()
