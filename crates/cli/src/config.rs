@@ -86,6 +86,9 @@ pub(crate) struct Flags {
     /// What access tokens are signed with: ES256, EdDSA, RS256 or HS256.
     #[arg(long, env = "COUNTERSIGN_SIGNING_ALG", value_name = "ALG")]
     signing_alg: Option<String>,
+    /// How long a key signs before the announced one takes its place, from 1h on, or off.
+    #[arg(long, env = "COUNTERSIGN_KEY_ROTATION", value_name = "TIME")]
+    key_rotation: Option<String>,
     /// The claim aud.
     #[arg(long, env = "COUNTERSIGN_AUDIENCE", value_name = "TEXT")]
     audience: Option<String>,

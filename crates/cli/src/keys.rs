@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 use countersign_core::ServiceKeyId;
-use countersign_server::app::{Rotation, SCOPES, Scope};
+use countersign_server::app::{Rotation, SCOPES, Scope, Withdrawal};
 use serde_json::json;
 
 use crate::open::Place;
@@ -26,6 +26,16 @@ pub(crate) enum Keys {
         /// Without the hour's notice: caches may not have the key, and refuse its tokens for a while.
         #[arg(long)]
         now: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Withdraw a key that somebody else may have: it is wiped, and its tokens are refused.
+    ///
+    /// If it was the active one, the announced one signs at once. Users stay signed in: their clients refresh.
+    Withdraw {
+        /// Its id, as the list says.
+        #[arg(allow_hyphen_values = true)]
+        kid: String,
         #[command(flatten)]
         place: Place,
     },
@@ -103,6 +113,11 @@ pub(crate) async fn run(command: Keys) -> anyhow::Result<ExitCode> {
                 wait.as_secs().div_ceil(60)
             ),
             _ => print::line("rotated")?,
+        },
+        Keys::Withdraw { kid, place } => match place.app().await?.withdraw_signing_key(&kid).await? {
+            Withdrawal::Unknown => bail!("{kid}: there is no such signing key"),
+            Withdrawal::Gone => print::line(format_args!("{kid}: is gone already"))?,
+            _ => print::line(format_args!("{kid}: withdrawn"))?,
         },
         Keys::Service(Service::Add { scopes, name, json, place }) => {
             let (key, text) = place.app().await?.add_service_key(name, &scopes).await?;

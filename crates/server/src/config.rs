@@ -9,7 +9,7 @@ use countersign_core::session::Windows;
 use countersign_core::token::{Algorithm, ClaimTemplates, Template};
 use serde::{Deserialize, Serialize};
 
-use crate::span::Span;
+use crate::span::{Every, Span};
 use crate::store::{Allowance, LONGEST_ACCESS_TTL};
 
 /// Everything that can be configured, as TOML, environment and flags give it.
@@ -56,6 +56,8 @@ pub struct Config {
 
     /// What access tokens are signed with.
     pub signing_alg: Algorithm,
+    /// How long a key signs before the announced one takes its place; `off` leaves that to `keys rotate`.
+    pub key_rotation: Every,
     /// The `aud` claim.
     pub audience: String,
     /// The `client_id` claim.
@@ -114,6 +116,7 @@ impl Default for Config {
             remember_idle: span(14 * 86400),
             remember_absolute: span(90 * 86400),
             signing_alg: Algorithm::Es256,
+            key_rotation: Every(Some(Duration::from_hours(30 * 24))),
             audience: "api".into(),
             client_id: "countersign".into(),
             token_type: "at+jwt".into(),
@@ -292,6 +295,10 @@ impl Config {
         };
         fault(self.tls_cert.is_some() != self.tls_key.is_some(), "tls_cert, tls_key: give both or neither");
         fault(!["at+jwt", "JWT"].contains(&self.token_type.as_str()), "token_type: `at+jwt` or `JWT`");
+        fault(
+            self.key_rotation.0.is_some_and(|every| every < Duration::from_hours(1)),
+            "key_rotation: `off`, or 1h at the least, as that is how long a key is announced before it signs",
+        );
         fault(self.audience.is_empty(), "audience: must not be empty");
         fault(self.client_id.is_empty(), "client_id: must not be empty");
         fault(!self.roles.contains(&self.default_role), "default_role: must be one of roles");

@@ -28,7 +28,7 @@ use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use http::view::rfc3339;
-pub use span::Span;
+pub use span::{Every, Span};
 
 /// Every route of the server. `metrics` renders `/metrics`.
 pub fn router(app: Arc<app::App>, metrics: Option<PrometheusHandle>) -> Router {
@@ -49,7 +49,7 @@ pub fn graphql_schema() -> String {
     graphql::definition()
 }
 
-/// How often signing keys that another process changed are noticed.
+/// How often signing keys that another process changed are noticed, and those whose time has come.
 const KEYS_EVERY: Duration = Duration::from_secs(2);
 /// How often rows that nobody will ask for are deleted.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -60,7 +60,7 @@ pub async fn upkeep(app: Arc<app::App>) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
         let done = tokio::select! {
-            _ = keys.tick() => app.reload_signing_keys().await,
+            _ = keys.tick() => app.keep_signing_keys().await,
             _ = sweep.tick() => app.sweep().await.map(drop),
         };
         if let Err(error) = done {

@@ -59,6 +59,42 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+/// How often something happens by itself, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Every(pub Option<Duration>);
+
+impl FromStr for Every {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self(None)),
+            _ => text.parse().map(|Span(span)| Self(Some(span))),
+        }
+    }
+}
+
+impl fmt::Display for Every {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("off"),
+            Some(span) => Span(span).fmt(f),
+        }
+    }
+}
+
+impl Serialize for Every {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Every {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +112,14 @@ mod tests {
             assert_eq!(span.to_string(), shown);
             assert_eq!(shown.parse(), Ok(span));
         }
+    }
+
+    #[test]
+    fn what_happens_by_itself_may_be_off() {
+        for text in ["off", "30d"] {
+            assert_eq!(text.parse::<Every>().unwrap().to_string(), text);
+        }
+        assert!("never".parse::<Every>().is_err());
     }
 
     #[test]

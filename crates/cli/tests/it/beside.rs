@@ -61,6 +61,35 @@ async fn a_key_rotated_signs_within_seconds() {
 }
 
 #[tokio::test]
+async fn a_key_withdrawn_signs_and_verifies_no_more() {
+    let server = Server::start(&[]);
+    let mut ann = Visitor::sign_up(&server).await;
+    let data = server.data.path();
+    let listed = || -> Value { serde_json::from_str(&printed(data, &["keys", "list", "--json"])).unwrap() };
+    let keys = listed();
+    let (active, next) = (keys[0]["kid"].as_str().unwrap(), keys[1]["kid"].as_str().unwrap());
+    let jwks = format!("{}/.well-known/jwks.json", server.url);
+    let published = async || reqwest::get(&jwks).await.unwrap().text().await.unwrap();
+    assert!(published().await.contains(active));
+
+    assert_eq!(printed(data, &["keys", "withdraw", active]), format!("{active}: withdrawn\n"));
+    assert_eq!(printed(data, &["keys", "withdraw", active]), format!("{active}: is gone already\n"));
+    let keys = listed();
+    let states: Vec<_> = keys.as_array().unwrap().iter().map(|key| key["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["gone", "active", "announced"], "{keys}");
+    let noticed = async {
+        let mut look = tokio::time::interval(Duration::from_millis(50));
+        while published().await.contains(active) {
+            look.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON, noticed).await.expect("the server notices");
+    ann.refresh().await;
+    let signer = countersign_core::token::Unverified::parse(ann.token()).unwrap().kid().map(str::to_owned);
+    assert_eq!(signer.as_deref(), Some(next));
+}
+
+#[tokio::test]
 async fn a_service_key_opens_what_its_scope_names_until_it_is_revoked() {
     let server = Server::start(&[]);
     let data = server.data.path();

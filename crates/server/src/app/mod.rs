@@ -40,7 +40,7 @@ pub use mint::Minted;
 pub use passwords::PasswordError;
 pub use recognise::Presented;
 pub use service_keys::{SCOPES, Scope};
-pub use signing_keys::Rotation;
+pub use signing_keys::{Rotation, Withdrawal};
 pub use signup::Signup;
 
 use crate::config::{Limit, Settings};
@@ -131,7 +131,7 @@ impl App {
         let passwords =
             Passwords::start(threads, random.bytes()?).map_err(|error| Error::Internal(error.to_string()))?;
         let mac = master.mac_key()?;
-        let keyring = Keyring::open(&*store, &master, &*random, &settings, clock.now()).await?;
+        let keyring = signing_keys::open(&*store, &master, &*random, &settings, clock.now()).await?;
         Ok(Arc::new(Self { store, clock, random, master, mac, keyring, passwords, settings }))
     }
 

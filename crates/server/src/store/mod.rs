@@ -162,6 +162,18 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// Withdraws a key in an emergency: takes the move of it to [`KeyState::Gone`], writes its deny-list entry that
+    /// keeps until `deny_until`, and takes the rest of the step as [`Store::rotate_signing_keys`] does, or does
+    /// nothing at all. Durable.
+    async fn withdraw_signing_key(
+        &self,
+        withdrawn: KeyMove,
+        add: Vec<SigningKeyRow>,
+        moves: Vec<KeyMove>,
+        now: Timestamp,
+        deny_until: Timestamp,
+    ) -> Result<bool, StoreError>;
+
     /// Creates a service key. Durable.
     async fn create_service_key(&self, key: &ServiceKey, hash: &ServiceKeyHash) -> Result<(), StoreError>;
 

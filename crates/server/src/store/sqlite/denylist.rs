@@ -26,3 +26,10 @@ pub(super) fn add_epoch(
         .execute((user.as_bytes(), epoch, At(not_after)))?;
     Ok(())
 }
+
+/// Denies every access token that this key signed.
+pub(super) fn add_key(db: &Connection, kid: &str, not_after: Timestamp) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO denylist (kind, id, not_after) VALUES ('key', ?, ?)")?
+        .execute((kid.as_bytes(), At(not_after)))?;
+    Ok(())
+}

@@ -1,12 +1,14 @@
 //! Signing keys and the steps of their rotation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use countersign_core::Timestamp;
+use countersign_core::token::Algorithm;
 use rusqlite::{Connection, Row};
 use zeroize::Zeroizing;
 
 use super::columns::{At, Columns, Word};
+use super::denylist;
 use crate::store::{KeyMove, KeyState, SigningKeyRow};
 
 /// Oldest first.
@@ -51,18 +53,48 @@ pub(super) fn rotate(
     Ok(true)
 }
 
-fn states(db: &Connection) -> rusqlite::Result<HashMap<String, KeyState>> {
-    db.prepare_cached("SELECT kid, state FROM signing_keys")?
-        .query_map([], |row| Ok((row.get(0)?, row.get::<_, Word<_>>(1)?.0)))?
+/// The same, with a deny-list entry for the key of the first move.
+pub(super) fn withdraw(
+    db: &Connection,
+    withdrawn: &KeyMove,
+    add: &[SigningKeyRow],
+    mut moves: Vec<KeyMove>,
+    now: Timestamp,
+    deny_until: Timestamp,
+) -> rusqlite::Result<bool> {
+    moves.insert(0, withdrawn.clone());
+    let fits = rotate(db, add, &moves, now)?;
+    if fits {
+        denylist::add_key(db, &withdrawn.kid, deny_until)?;
+    }
+    Ok(fits)
+}
+
+fn states(db: &Connection) -> rusqlite::Result<HashMap<String, (Algorithm, KeyState)>> {
+    db.prepare_cached("SELECT kid, algorithm, state FROM signing_keys")?
+        .query_map([], |row| {
+            let mut columns = Columns::of(row);
+            let kid = columns.take()?;
+            Ok((kid, (columns.take::<Word<_>>()?.0, columns.take::<Word<_>>()?.0)))
+        })?
         .collect()
 }
 
-/// Whether every key is in the state it is moved from, no added one is there already, and no two keys would
-/// be active, as after two processes that each set up an empty database.
-fn fits(mut states: HashMap<String, KeyState>, add: &[SigningKeyRow], moves: &[KeyMove]) -> bool {
-    moves.iter().all(|step| states.insert(step.kid.clone(), step.to) == Some(step.from))
-        && add.iter().all(|key| states.insert(key.kid.clone(), key.state).is_none())
-        && states.values().filter(|state| **state == KeyState::Active).count() <= 1
+/// Whether every key is in the state it is moved from, no added one is there already, and no two keys would be
+/// active, or of one algorithm announced, as after two processes that each set up an empty database.
+fn fits(mut keys: HashMap<String, (Algorithm, KeyState)>, add: &[SigningKeyRow], moves: &[KeyMove]) -> bool {
+    let steps = moves.iter().all(|step| {
+        keys.get_mut(&step.kid).is_some_and(|(_, state)| std::mem::replace(state, step.to) == step.from)
+    });
+    let new = add.iter().all(|key| keys.insert(key.kid.clone(), (key.algorithm, key.state)).is_none());
+    let mut alone = HashSet::new();
+    steps
+        && new
+        && keys.values().all(|(algorithm, state)| match state {
+            KeyState::Announced => alone.insert(Some(*algorithm)),
+            KeyState::Active => alone.insert(None),
+            _ => true,
+        })
 }
 
 fn insert(db: &Connection, key: &SigningKeyRow) -> rusqlite::Result<()> {

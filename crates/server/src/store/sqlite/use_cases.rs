@@ -155,6 +155,19 @@ impl Store for SqliteStore {
         self.writer.write(Durable, move |db| signing_keys::rotate(db, &add, &moves, now)).await
     }
 
+    async fn withdraw_signing_key(
+        &self,
+        withdrawn: KeyMove,
+        add: Vec<SigningKeyRow>,
+        moves: Vec<KeyMove>,
+        now: Timestamp,
+        deny_until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .write(Durable, move |db| signing_keys::withdraw(db, &withdrawn, &add, moves, now, deny_until))
+            .await
+    }
+
     async fn create_service_key(&self, key: &ServiceKey, hash: &ServiceKeyHash) -> Result<(), StoreError> {
         let (key, hash) = (key.clone(), hash.clone());
         self.writer.write(Durable, move |db| service_keys::create(db, &key, &hash)).await

@@ -10,6 +10,9 @@ contract! {
     a_rotation_that_does_not_fit_changes_nothing,
     of_many_rotations_one_happens,
     of_many_first_keys_one_becomes_active,
+    a_withdrawn_key_is_gone_and_denied_in_one_step,
+    a_withdrawal_that_does_not_fit_denies_nothing,
+    of_many_withdrawals_one_happens,
     a_service_key_is_found_by_its_hash_until_it_is_revoked,
     the_first_secret_proof_stays,
 }
@@ -37,7 +40,8 @@ async fn states(store: &dyn Store) -> Vec<(String, KeyState)> {
 
 async fn a_key_goes_through_its_life(database: Database) {
     let store = database.open();
-    let add = vec![key("b", KeyState::Announced, later(1)), key("a", KeyState::Announced, NOW)];
+    let other = SigningKeyRow { algorithm: Algorithm::EdDsa, ..key("b", KeyState::Announced, later(1)) };
+    let add = vec![other, key("a", KeyState::Announced, NOW)];
     assert!(store.rotate_signing_keys(add, vec![], NOW).await.unwrap());
     assert_eq!(
         states(&*store).await,
@@ -69,6 +73,7 @@ async fn a_rotation_that_does_not_fit_changes_nothing(database: Database) {
         (vec![], vec![retire.clone(), step("c", KeyState::Announced, KeyState::Active)]),
         (vec![key("b", KeyState::Announced, NOW)], vec![retire]),
         (vec![], vec![step("b", KeyState::Announced, KeyState::Active)]),
+        (vec![key("c", KeyState::Announced, NOW)], vec![]),
     ];
     for (add, moves) in unfit {
         assert!(!store.rotate_signing_keys(add, moves, later(2)).await.unwrap());
@@ -114,6 +119,67 @@ async fn of_many_first_keys_one_becomes_active(database: Database) {
     }
     assert_eq!(happened, 1);
     assert_eq!(states(&*stores[1]).await.len(), 1);
+}
+
+fn two_keys() -> Vec<SigningKeyRow> {
+    let active = SigningKeyRow { active_at: Some(NOW), ..key("a", KeyState::Active, NOW) };
+    vec![active, key("b", KeyState::Announced, NOW)]
+}
+
+/// The rest of the step in which the active key "a" is withdrawn.
+fn succession(next: &str) -> (Vec<SigningKeyRow>, Vec<KeyMove>) {
+    let add = vec![key(next, KeyState::Announced, later(1))];
+    (add, vec![step("b", KeyState::Announced, KeyState::Active)])
+}
+
+async fn a_withdrawn_key_is_gone_and_denied_in_one_step(database: Database) {
+    let store = database.open();
+    assert!(store.rotate_signing_keys(two_keys(), vec![], NOW).await.unwrap());
+    let (add, moves) = succession("c");
+    let withdrawn = step("a", KeyState::Active, KeyState::Gone);
+    assert!(store.withdraw_signing_key(withdrawn, add, moves, later(1), DENY_UNTIL).await.unwrap());
+    let gone = store.signing_keys().await.unwrap().remove(0);
+    assert_eq!((gone.kid.as_str(), gone.state, gone.retiring_at), ("a", KeyState::Gone, Some(later(1))));
+    assert!(gone.sealed.is_empty(), "the private key is wiped");
+    let entry = ("key".to_owned(), b"a".to_vec(), None, DENY_UNTIL.as_millis());
+    assert_eq!(database.denied(), [entry]);
+    let rest = states(&*store).await.split_off(1);
+    assert_eq!(rest, [("b".to_owned(), KeyState::Active), ("c".to_owned(), KeyState::Announced)]);
+}
+
+async fn a_withdrawal_that_does_not_fit_denies_nothing(database: Database) {
+    let store = database.open();
+    assert!(store.rotate_signing_keys(two_keys(), vec![], NOW).await.unwrap());
+    let before = states(&*store).await;
+    let taken = vec![key("b", KeyState::Announced, NOW)];
+    for (withdrawn, add) in [
+        (step("a", KeyState::Retiring, KeyState::Gone), vec![]),
+        (step("z", KeyState::Active, KeyState::Gone), vec![]),
+        (step("a", KeyState::Active, KeyState::Gone), taken),
+    ] {
+        assert!(!store.withdraw_signing_key(withdrawn, add, vec![], later(1), DENY_UNTIL).await.unwrap());
+        assert_eq!(states(&*store).await, before);
+        assert_eq!(database.denied(), []);
+    }
+}
+
+async fn of_many_withdrawals_one_happens(database: Database) {
+    let stores = [database.open(), database.open()];
+    assert!(stores[0].rotate_signing_keys(two_keys(), vec![], NOW).await.unwrap());
+    let racing = (0..16).map(|n| {
+        let store = Arc::clone(&stores[n % 2]);
+        tokio::spawn(async move {
+            let (add, moves) = succession(&format!("new{n}"));
+            let withdrawn = step("a", KeyState::Active, KeyState::Gone);
+            store.withdraw_signing_key(withdrawn, add, moves, later(1), DENY_UNTIL).await.unwrap()
+        })
+    });
+    let mut happened = 0;
+    for task in racing.collect::<Vec<_>>() {
+        happened += u32::from(task.await.unwrap());
+    }
+    assert_eq!(happened, 1);
+    assert_eq!((states(&*stores[0]).await.len(), database.denied().len()), (3, 1));
 }
 
 async fn a_service_key_is_found_by_its_hash_until_it_is_revoked(database: Database) {
