@@ -15,6 +15,7 @@
 //! only verifies, never links them.
 
 pub mod code;
+pub mod denylist;
 mod id;
 mod secret;
 #[cfg(feature = "issuer")]

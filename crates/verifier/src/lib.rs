@@ -1,0 +1,30 @@
+//! Checks access tokens in an API: alone, in memory, without a call to anybody, and yet a logout takes effect
+//! at once.
+//!
+//! ```text
+//!  auth server ══ stream: keys, deny-list, heartbeat ══► Feed ──► keys, deny-list, freshness
+//!                                                                     │ read without a lock
+//!  request ──► Shown ──► Verifier::verify ────────────────────────────┴──► Verified, or Refused
+//!              token, fingerprint cookie                                      └─► session().ended()
+//! ```
+//!
+//! Where the stream comes from is not this picture's matter: over the network, or in the auth server itself from
+//! its own database, where the same verifier guards its own subscriptions.
+
+mod denylist;
+mod feed;
+mod policy;
+mod refused;
+mod session;
+mod shown;
+mod verified;
+mod verifier;
+
+pub use denylist::DenyList;
+pub use feed::Feed;
+pub use policy::{FingerprintPolicy, Policy, Staleness};
+pub use refused::{Refused, Unready};
+pub use session::{Ended, NotNewer, Session};
+pub use shown::Shown;
+pub use verified::Verified;
+pub use verifier::{Status, Verifier};
