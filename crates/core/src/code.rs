@@ -81,7 +81,7 @@ codes! {
     CsrfRejected = "CSRF_REJECTED", 403, Fix, "The request did not come from an allowed page.";
     /// The fingerprint cookie is missing or belongs to another session.
     FingerprintMismatch = "FINGERPRINT_MISMATCH", 401, Login, "The fingerprint cookie is missing or wrong.";
-    /// Authenticated, but not allowed.
+    /// Not allowed, whoever asks again: a scope, a service key that is not known, sign-up switched off.
     Forbidden = "FORBIDDEN", 403, Fix, "This is not allowed.";
     /// The request carries nothing that names a session.
     NoSession = "NO_SESSION", 401, Login, "There is no session.";

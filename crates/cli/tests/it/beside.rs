@@ -102,5 +102,5 @@ async fn a_service_key_opens_what_its_scope_names_until_it_is_revoked() {
     };
     assert_eq!(metrics().await, 200);
     assert_eq!(printed(data, &["keys", "service", "revoke", id]), format!("{id}: revoked\n"));
-    assert_eq!(metrics().await, 401);
+    assert_eq!(metrics().await, 403);
 }

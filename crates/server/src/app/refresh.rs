@@ -25,21 +25,26 @@ impl App {
             let now = self.now();
             self.admit(&held, presented, now).await?;
             let verdict = held.session.state.judge(&token, now, self.settings.windows());
-            let next = verdict.next();
-            if let Some(next) = &next
-                && !self.store.confirm(held.user.id, held.session.id, &held.session.state, next).await?
-            {
+            let stood = match (&verdict, verdict.next()) {
+                (Verdict::Reuse, _) => self.end_reused(&held, &token, now).await?,
+                (_, Some(next)) => self.confirm(&held, &next).await?,
+                (_, None) => true,
+            };
+            if !stood {
                 continue;
             }
             counter!("countersign_refresh_total", "verdict" => verdict.name()).increment(1);
-            match verdict {
-                Verdict::Adopt(_) => self.record_adoption(&held, &token, now).await?,
-                Verdict::Confirm(_) | Verdict::Switch(_) => {}
-                Verdict::Repeat => self.touch(&held, now).await?,
-                Verdict::Reuse => return Err(self.end_reused(&held, &token, now).await?),
-            }
-            let state = next.unwrap_or(held.session.state);
-            let session = Session { life: Life { seen_at: now, ..held.session.life }, state, ..held.session };
+            // What the answer says of the session is what the database holds of it.
+            let (state, seen_at) = match verdict {
+                Verdict::Adopt(next) => {
+                    self.record_adoption(&held, &token, now).await?;
+                    (next, next.confirmed_at)
+                }
+                Verdict::Confirm(next) | Verdict::Switch(next) => (next, next.confirmed_at),
+                Verdict::Repeat => (held.session.state, self.touch(&held, now).await?),
+                Verdict::Reuse => return Err(Error::Ended(Some(EndReason::Reuse))),
+            };
+            let session = Session { life: Life { seen_at, ..held.session.life }, state, ..held.session };
             return self.hand_out(&Held { session, ..held }, now);
         }
         Err(Error::Code(Code::Unavailable))
@@ -110,11 +115,18 @@ impl App {
         })
     }
 
-    pub(super) async fn touch(&self, held: &Held, now: Timestamp) -> Result<(), Error> {
-        if held.session.life.wants_seen(now) {
-            self.store.touch(held.user.id, held.session.id, now).await?;
+    /// Notes that the session was used, if that is worth a write; answers since when it counts as unused.
+    pub(super) async fn touch(&self, held: &Held, now: Timestamp) -> Result<Timestamp, Error> {
+        if !held.session.life.wants_seen(now) {
+            return Ok(held.session.life.seen_at);
         }
-        Ok(())
+        self.store.touch(held.user.id, held.session.id, now).await?;
+        Ok(now)
+    }
+
+    /// False if the state is no longer the one that was judged.
+    async fn confirm(&self, held: &Held, next: &State) -> Result<bool, Error> {
+        Ok(self.store.confirm(held.user.id, held.session.id, &held.session.state, next).await?)
     }
 
     async fn record_adoption(&self, held: &Held, token: &RefreshToken, now: Timestamp) -> Result<(), Error> {
@@ -124,13 +136,16 @@ impl App {
         Ok(())
     }
 
-    async fn end_reused(&self, held: &Held, token: &RefreshToken, now: Timestamp) -> Result<Error, Error> {
-        tracing::warn!(session = %held.session.id, user = %held.user.id, "an old refresh token was shown: session ended");
+    /// False if the state is no longer the one that was judged.
+    async fn end_reused(&self, held: &Held, token: &RefreshToken, now: Timestamp) -> Result<bool, Error> {
         let depths = json!({ "depth": held.session.state.place.depth, "shown": token.place.depth });
         let event = event_of(held, EventKind::Reuse, Some(depths), now);
-        let (user, session) = (held.user.id, held.session.id);
-        self.store.end_session(user, session, EndReason::Reuse, event, self.deny_until(now)).await?;
-        Ok(Error::Ended(Some(EndReason::Reuse)))
+        let Session { id, state, .. } = &held.session;
+        let ended = self.store.end_reused(held.user.id, *id, state, event, self.deny_until(now)).await?;
+        if ended {
+            tracing::warn!(session = %id, user = %held.user.id, "an old refresh token was shown: session ended");
+        }
+        Ok(ended)
     }
 }
 

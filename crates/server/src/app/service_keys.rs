@@ -83,15 +83,14 @@ impl App {
     /// Whether `bearer` is a service key that allows `scope`.
     ///
     /// # Errors
-    /// [`Code::TokenInvalid`] if it is none, [`Code::Forbidden`] if it does not allow it.
+    /// [`Code::Forbidden`] if it is none or does not allow it: no refresh and no login would help a server.
     pub async fn check_service_key(&self, bearer: Option<&str>, scope: Scope) -> Result<(), Error> {
-        let invalid = Error::Code(Code::TokenInvalid);
+        let refused = Error::Code(Code::Forbidden);
         // The hash is of 256 random bits: looking it up tells nothing by its time.
-        let Some(text) = bearer.filter(|text| text.starts_with(PREFIX)) else { return Err(invalid) };
+        let Some(text) = bearer.filter(|text| text.starts_with(PREFIX)) else { return Err(refused) };
         match self.store.service_key(&ServiceKeyHash(sha256(text.as_bytes()))).await? {
             Some(key) if key.scopes.iter().any(|name| name == scope.name()) => Ok(()),
-            Some(_) => Err(Error::Code(Code::Forbidden)),
-            None => Err(invalid),
+            _ => Err(refused),
         }
     }
 }

@@ -27,10 +27,11 @@ impl Query {
     async fn events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of an event: only older ones are answered.")] before: Option<u64>,
+        #[graphql(desc = "The id of an event: only older ones are answered.")] before: Option<String>,
         #[graphql(desc = "How many at most; 100 at the most.", default = 20)] limit: u32,
     ) -> Result<Vec<EventView>> {
         let who = asked(ctx)?.authenticate(app(ctx)?).await?;
+        let before = before.map(|id| id.parse()).transpose().map_err(|_| no_such_event())?;
         let events = app(ctx)?.events(who.held().user.id, before, limit).await.map_err(refused)?;
         Ok(events.into_iter().map(EventView::from).collect())
     }
@@ -48,6 +49,10 @@ impl Query {
     ) -> Result<Session> {
         refresh_jwt_token(ctx, &refresh_token, fingerprint_hash.as_deref()).await
     }
+}
+
+fn no_such_event() -> async_graphql::Error {
+    crate::http::error::Refused::bad_request("before: not the id of an event").into()
 }
 
 fn refused(error: crate::app::Error) -> async_graphql::Error {

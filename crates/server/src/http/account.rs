@@ -62,6 +62,7 @@ fn no_such_session() -> Refused {
 #[derive(Deserialize, IntoParams)]
 pub(super) struct Before {
     /// The id of an event: only older ones are answered.
+    #[param(value_type = Option<String>)]
     before: Option<u64>,
     /// How many at most; 100 at the most.
     limit: Option<u32>,

@@ -107,8 +107,9 @@ pub(crate) struct DeviceView {
 #[derive(Serialize, ToSchema, SimpleObject)]
 #[graphql(name = "Event")]
 pub(crate) struct EventView {
-    /// Grows; give the last one as `before` for older events.
-    pub(crate) id: u64,
+    /// Give the last one as `before` for older events.
+    #[schema(example = "42")]
+    pub(crate) id: String,
     /// RFC 3339.
     pub(crate) at: String,
     /// What happened.
@@ -183,6 +184,12 @@ impl From<Event> for EventView {
     fn from(event: Event) -> Self {
         let Event { id, what } = event;
         let session_id = what.session.map(|id| id.to_string());
-        Self { id, at: rfc3339(what.at), kind: what.kind.name(), session_id, detail: what.detail }
+        Self {
+            id: id.to_string(),
+            at: rfc3339(what.at),
+            kind: what.kind.name(),
+            session_id,
+            detail: what.detail,
+        }
     }
 }

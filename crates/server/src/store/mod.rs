@@ -124,7 +124,18 @@ pub trait Store: Send + Sync {
         deny_until: Timestamp,
     ) -> Result<Vec<SessionId>, StoreError>;
 
-    /// The same for every session of the user but `keep`. Durable.
+    /// Ends a session and those forked from it as [`Store::end_session`] does, for reuse, if its state is still
+    /// `judged` and it has not ended; false, and nothing happens, otherwise. Durable.
+    async fn end_reused(
+        &self,
+        user: UserId,
+        id: SessionId,
+        judged: &State,
+        event: NewEvent,
+        deny_until: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Ends every session of the user but `keep`, as [`Store::end_session`] does one. Durable.
     async fn end_sessions(
         &self,
         user: UserId,

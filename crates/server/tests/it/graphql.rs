@@ -100,6 +100,12 @@ async fn the_account_is_there_too() {
     assert_eq!(answer.text("/data/me/email"), EMAIL);
     assert_eq!(answer.text("/data/sessions/1/id"), id);
     assert_eq!(answer.text("/data/events/0/kind"), "login");
+    let document = "query ($before: String) { events(before: $before) { id kind } }";
+    let newest = ann.graphql(document, json!({})).await.text("/data/events/0/id");
+    let older = ann.graphql(document, json!({ "before": newest })).await;
+    let ids = older.at("/data/events").as_array().unwrap();
+    assert!(!ids.is_empty() && ids.iter().all(|event| event["id"] != newest), "{}", older.text);
+    refused(&ann.graphql(document, json!({ "before": "x" })).await, "BAD_REQUEST", "fix");
     let document = "mutation ($id: String!) { revokeSession(id: $id) { ok } }";
     assert_eq!(*ann.graphql(document, json!({ "id": id })).await.at("/data/revokeSession/ok"), true);
     phone.refresh().await.ended(Some("revoked"));

@@ -1,6 +1,8 @@
 //! The crate's integration tests, in one binary so that they link once.
 
 #[cfg(test)]
+mod between;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod graphql;

@@ -166,6 +166,15 @@ pub(super) fn confirm(
     Ok(changed == 1)
 }
 
+/// Whether the session lives and its state is still this one.
+pub(super) fn stands(db: &Connection, user: UserId, id: SessionId, state: &State) -> rusqlite::Result<bool> {
+    db.prepare_cached(
+        "SELECT 1 FROM sessions \
+         WHERE user_id = ? AND session_id = ? AND depth = ? AND slot = ? AND ended_at IS NULL",
+    )?
+    .exists((user.as_bytes(), id.as_bytes(), state.place.depth, At(state.place.slot)))
+}
+
 pub(super) fn touch(
     db: &Connection,
     user: UserId,

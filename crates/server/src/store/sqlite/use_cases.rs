@@ -105,6 +105,28 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn end_reused(
+        &self,
+        user: UserId,
+        id: SessionId,
+        judged: &State,
+        event: NewEvent,
+        deny_until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let ending = Ending { at: event.at, reason: EndReason::Reuse, deny_until };
+        let judged = *judged;
+        self.writer
+            .write(Durable, move |db| {
+                let stands = sessions::stands(db, user, id, &judged)?;
+                if stands {
+                    sessions::end(db, user, id, ending)?;
+                    events::record(db, &event)?;
+                }
+                Ok(stands)
+            })
+            .await
+    }
+
     async fn end_sessions(
         &self,
         user: UserId,

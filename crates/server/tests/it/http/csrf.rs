@@ -76,6 +76,8 @@ async fn browsers_are_told_which_pages_may_call() {
         let answer = stranger.send(stranger.ask(Method::GET, "/auth/me").header("origin", origin)).await;
         answer.refused(401, "NO_SESSION");
         assert_eq!(answer.header("access-control-allow-origin"), allowed);
+        let readable = answer.header("access-control-expose-headers");
+        assert_eq!(readable, "retry-after,www-authenticate,x-request-id");
     }
     assert!(ann.cookies.contains_key(HINT));
 }

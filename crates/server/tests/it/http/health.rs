@@ -29,7 +29,7 @@ async fn ready_means_that_the_database_can_be_written() {
 async fn metrics_need_a_key_for_them() {
     let server = server().await;
     let mut scraper = Client::new(&server);
-    scraper.get("/metrics").await.refused(401, "TOKEN_INVALID");
+    scraper.get("/metrics").await.refused(403, "FORBIDDEN");
     for (scope, status) in [(Scope::Ssr, 403), (Scope::Metrics, 200)] {
         let (_, text) = server.app.add_service_key("scraper".into(), &[scope]).await.unwrap();
         scraper.bearer = Some(text.to_string());

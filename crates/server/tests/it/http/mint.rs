@@ -43,15 +43,15 @@ async fn it_answers_a_short_token_and_changes_nothing() {
 #[tokio::test]
 async fn it_needs_a_service_key_for_it() {
     let (server, ann) = signed_in().await;
-    mint(&ann, None).await.refused(401, "TOKEN_INVALID");
-    mint(&ann, Some("csk_unknown")).await.refused(401, "TOKEN_INVALID");
-    mint(&ann, ann.bearer.as_deref()).await.refused(401, "TOKEN_INVALID");
+    mint(&ann, None).await.refused(403, "FORBIDDEN");
+    mint(&ann, Some("csk_unknown")).await.refused(403, "FORBIDDEN");
+    mint(&ann, ann.bearer.as_deref()).await.refused(403, "FORBIDDEN");
     let other = key(&server, Scope::Metrics).await;
     mint(&ann, Some(&other)).await.refused(403, "FORBIDDEN");
     let (revoked, text) = server.app.add_service_key("old".into(), &[Scope::Ssr]).await.unwrap();
     assert_eq!(mint(&ann, Some(&text)).await.status, 200);
     server.app.revoke_service_key(revoked.id).await.unwrap();
-    mint(&ann, Some(&text)).await.refused(401, "TOKEN_INVALID");
+    mint(&ann, Some(&text)).await.refused(403, "FORBIDDEN");
 }
 
 #[tokio::test]

@@ -60,6 +60,19 @@ async fn a_lost_answer_is_repeated_at_any_time() {
 }
 
 #[tokio::test]
+async fn what_an_answer_promises_of_idle_time_is_kept() {
+    let (server, mut ann) = signed_in().await;
+    server.clock.advance(Duration::from_mins(5));
+    let promised = ann.refresh().await.at("/session/idle_expires_in").as_u64().unwrap();
+    assert_eq!(promised, 55 * 60, "under a tenth of the idle time the use is not written");
+    server.clock.advance(Duration::from_secs(promised - 1));
+    let mut late = ann.clone();
+    assert_eq!(*ann.refresh().await.at("/session/idle_expires_in"), 3600);
+    server.clock.advance(IDLE);
+    late.refresh().await.ended(Some("idle"));
+}
+
+#[tokio::test]
 async fn a_copied_token_ends_the_session() {
     let (server, mut ann) = signed_in().await;
     ann.refresh().await;

@@ -16,6 +16,7 @@ contract! {
     touch_never_goes_back,
     ending_a_session_ends_its_forks_and_theirs,
     ending_twice_ends_nothing_more,
+    reuse_ends_what_was_judged_and_nothing_else,
     a_fork_needs_a_living_parent_of_the_same_user,
     ending_all_can_keep_one,
 }
@@ -210,6 +211,34 @@ async fn ending_twice_ends_nothing_more(database: Database) {
     assert_eq!(held(&*store, 1, 10).await.session.ended, Some((later(60), EndReason::Logout)));
     assert_eq!(database.denied().len(), 1);
     assert_eq!(kinds(&*store, user_id(1)).await, [EventKind::Signup, EventKind::Login, EventKind::Logout]);
+}
+
+async fn reuse_ends_what_was_judged_and_nothing_else(database: Database) {
+    let store = database.open();
+    sign_up(&*store, 1).await;
+    log_in(&*store, session(1, 10)).await;
+    log_in(&*store, fork(1, 11, 10)).await;
+    let reused = async |judged: State| {
+        let event = NewEvent { at: later(60), ..event(user_id(1), EventKind::Reuse) };
+        store.end_reused(user_id(1), session_id(10), &judged, event, DENY_UNTIL).await.unwrap()
+    };
+    let stands = state(1, later(30), later(40));
+    assert!(store.confirm(user_id(1), session_id(10), &State::first(NOW), &stands).await.unwrap());
+    for stale in [State::first(NOW), state(1, later(31), later(40)), state(2, later(30), later(40))] {
+        assert!(!reused(stale).await);
+    }
+    assert_eq!(held(&*store, 1, 10).await.session.ended, None);
+    assert_eq!(database.denied(), []);
+
+    assert!(reused(stands).await);
+    for id in [10, 11] {
+        assert_eq!(held(&*store, 1, id).await.session.ended, Some((later(60), EndReason::Reuse)));
+    }
+    assert_eq!(database.denied().len(), 2);
+    assert!(!reused(stands).await, "it has ended");
+    assert_eq!(database.denied().len(), 2);
+    let kinds = kinds(&*store, user_id(1)).await;
+    assert_eq!(kinds.iter().filter(|kind| **kind == EventKind::Reuse).count(), 1);
 }
 
 async fn a_fork_needs_a_living_parent_of_the_same_user(database: Database) {
