@@ -19,6 +19,8 @@ mod session;
 mod shown;
 mod verified;
 mod verifier;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 pub use denylist::DenyList;
 pub use feed::Feed;
