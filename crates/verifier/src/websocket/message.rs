@@ -57,11 +57,11 @@ impl<'m> Message<'m> {
         self.payload.map_or_else(|| Some(Map::new()), |raw| serde_json::from_str(raw.get()).ok())
     }
 
-    /// Whether the message shows a newer token, and what it shows.
-    pub(super) fn reauth(&self) -> Option<Option<String>> {
+    /// What the message shows, if it is there to show a newer token; an empty text where it shows none.
+    pub(super) fn reauth(&self) -> Option<String> {
         let payload = self.object()?;
-        let shown = payload.get("authorization").and_then(Value::as_str).map(str::to_owned);
-        (payload.get("type")? == "reauth").then_some(shown)
+        let shown = payload.get("authorization").and_then(Value::as_str).unwrap_or_default();
+        (payload.get("type")? == "reauth").then(|| shown.to_owned())
     }
 
     /// The message, as it is passed on.
@@ -79,7 +79,7 @@ impl<'m> Message<'m> {
     }
 }
 
-pub(super) fn init(payload: Map<String, Value>) -> String {
+pub(super) fn init(payload: &Map<String, Value>) -> String {
     json!({ "type": "connection_init", "payload": payload }).to_string()
 }
 

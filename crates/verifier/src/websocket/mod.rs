@@ -88,8 +88,8 @@ pub struct Init {
 
 impl Init {
     /// The message with this payload.
-    pub fn message(self) -> String {
-        message::init(self.payload)
+    pub fn message(&self) -> String {
+        message::init(&self.payload)
     }
 }
 
@@ -133,15 +133,17 @@ impl Guard {
         let Some(message) = Message::parse(text) else {
             return Step::Close(Close::MALFORMED);
         };
-        let open = self.session.get();
-        match (message.kind(self.protocol), open) {
+        match (message.kind(self.protocol), self.session.get()) {
             (Some(Kind::Init), _) => self.init(&message).await.unwrap_or_else(Step::Close),
-            (Some(Kind::Ping), _) if message.reauth().is_some() => self.reauth(&message).await,
-            (Some(Kind::Ping), None) => Step::Answer(message.pong()),
+            (Some(Kind::Terminate), _) => Step::Close(Close::DONE),
+            (Some(Kind::Ping), open) => match (message.reauth(), open) {
+                (Some(authorization), _) => self.reauth(&authorization).await,
+                (None, Some(_)) => Step::Forward(message.text()),
+                (None, None) => Step::Answer(message.pong()),
+            },
+            (Some(Kind::Pong | Kind::Operation), Some(_)) => Step::Forward(message.text()),
             (Some(Kind::Pong), None) => Step::Ignore,
             (Some(Kind::Operation), None) => Step::Close(Close::refused(Refused::TokenMissing)),
-            (Some(Kind::Terminate), _) => Step::Close(Close::DONE),
-            (Some(Kind::Ping | Kind::Pong | Kind::Operation), Some(_)) => Step::Forward(message.text()),
             (None, _) => Step::Close(Close::MALFORMED),
         }
     }
@@ -171,16 +173,16 @@ impl Guard {
     }
 
     /// A newer token of the same session moves the end of the socket; any other changes nothing.
-    async fn reauth(&self, message: &Message<'_>) -> Step {
-        let renewed = match (self.session.get(), message.reauth().flatten()) {
-            (Some(session), Some(authorization)) => match self.verify(Some(&authorization)).await {
+    async fn reauth(&self, authorization: &str) -> Step {
+        let renewed = match self.session.get() {
+            Some(session) => match self.verify(Some(authorization)).await {
                 Ok(newer) => session.renew(newer).is_ok(),
                 Err(refused) => {
                     tracing::debug!(%refused, "a newer token was refused");
                     false
                 }
             },
-            _ => false,
+            None => false,
         };
         Step::Answer(message::reauth(renewed))
     }
