@@ -13,6 +13,8 @@
 
 mod denylist;
 mod feed;
+#[cfg(feature = "graphql")]
+pub mod graphql;
 mod policy;
 mod refused;
 mod session;
