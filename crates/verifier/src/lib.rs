@@ -13,12 +13,16 @@
 
 mod denylist;
 mod feed;
+#[cfg(feature = "graphql")]
+pub mod graphql;
 mod policy;
 mod refused;
 mod session;
 mod shown;
 mod verified;
 mod verifier;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 pub use denylist::DenyList;
 pub use feed::Feed;

@@ -23,6 +23,9 @@ pub enum Refused {
     /// The fingerprint cookie is another session's.
     #[error("the fingerprint cookie is another session's")]
     FingerprintMismatch,
+    /// The page that sent it is not on the list.
+    #[error("the origin is not on the list")]
+    Origin,
     /// The role is not among those of the token.
     #[error("the role is not allowed")]
     Role,
@@ -62,6 +65,7 @@ impl Refused {
             Self::ClaimsStale => Code::ClaimsStale,
             Self::Doubled(_) => Code::BadRequest,
             Self::FingerprintMissing(_) | Self::FingerprintMismatch => Code::FingerprintMismatch,
+            Self::Origin => Code::CsrfRejected,
             Self::Role => Code::Forbidden,
             Self::SessionEnded => Code::SessionEnded,
             Self::Token(reject) => reject.code(),
