@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::task::JoinSet;
 
 pub use http::view::rfc3339;
 pub use span::{Every, Span};
@@ -56,6 +57,10 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// What the server does beside answering; runs until dropped.
 pub async fn upkeep(app: Arc<app::App>) {
+    // A task of its own: a logout must not wait for a sweep.
+    let mut following = JoinSet::new();
+    let followed = Arc::clone(&app);
+    following.spawn(async move { followed.follow_denylist().await });
     let mut keys = tokio::time::interval(KEYS_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {

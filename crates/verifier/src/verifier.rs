@@ -68,6 +68,11 @@ impl Verifier {
         &self.0.policy
     }
 
+    /// Its replica of the deny-list.
+    pub fn denylist(&self) -> &DenyList {
+        &self.0.denylist
+    }
+
     /// Checks what a request shows.
     ///
     /// # Errors
