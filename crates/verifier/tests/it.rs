@@ -8,7 +8,9 @@ use countersign_core::token::{
     Algorithm, Checks, Claims, FingerprintCookie, HasuraClaims, KeySet, Reject, SigningKey,
 };
 use countersign_core::{Clock, Code, ManualClock, SessionId, Timestamp, UserId};
+use countersign_verifier::variables::Variables;
 use countersign_verifier::{Ended, Feed, Policy, Refused, Shown, Unready, Verifier};
+use http::HeaderMap;
 
 struct Api {
     key: SigningKey,
@@ -131,4 +133,22 @@ async fn a_live_connection_ends_after_the_expiry_unless_it_was_renewed() {
     assert!(tokio::time::timeout(Duration::from_millis(900), session.ended_after(grace)).await.is_err());
     api.clock.advance(Duration::from_secs(1));
     assert_eq!(session.ended_after(grace).await, Ended::Expired);
+}
+
+#[tokio::test]
+async fn an_api_behind_is_told_who_calls_and_in_which_role() {
+    let api = Api::synced();
+    let verified = api.verifier.verify(&api.shown()).await.unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("x_hasura_user_id", "usr_of_somebody_else".parse().unwrap());
+    headers.insert("x-hasura-admin-secret", "guessed".parse().unwrap());
+    Variables::of(&verified, None).unwrap().set(&mut headers);
+    let mut said: Vec<_> =
+        headers.iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect();
+    said.sort_unstable();
+    let session = format!("x-countersign-session={}", SessionId::from_bytes([2; 16]));
+    assert_eq!(said, [session.as_str(), "x-hasura-role=user", "x-hasura-user-id=usr"]);
+
+    assert!(Variables::of(&verified, Some("user")).is_ok());
+    assert_eq!(Variables::of(&verified, Some("admin")).unwrap_err(), Refused::Role);
 }
