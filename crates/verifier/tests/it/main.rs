@@ -1,0 +1,6 @@
+//! The verifier as an API uses it.
+
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod verify;
