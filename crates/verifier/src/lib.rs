@@ -19,6 +19,7 @@ mod policy;
 mod refused;
 mod session;
 mod shown;
+pub mod variables;
 mod verified;
 mod verifier;
 #[cfg(feature = "websocket")]

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod variables;
+#[cfg(test)]
 mod verify;
