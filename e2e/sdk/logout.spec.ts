@@ -103,7 +103,7 @@ test('18 Back to a page from before a log-out shows that nobody is signed in', a
   await one.goto('about:blank')
   await two.evaluate(() => window.session.signOut())
   app.asked.length = 0
-  await one.goBack()
+  await one.goBack({ waitUntil: 'commit' })
   const back = () => one.evaluate(() => (window as unknown as { back: unknown }).back)
   await expect.poll(back).toEqual([true, 'signedOut'])
   expect(app.asked).toEqual([])
@@ -118,7 +118,7 @@ test('19 the page stays fit for Back while other tabs talk', async ({ tabs, figu
   )
   await one.goto('about:blank')
   for (let i = 0; i < 3; i++) await two.evaluate(() => window.session.refresh())
-  await one.goBack()
+  await one.goBack({ waitUntil: 'commit' })
   await expect
     .poll(() => one.evaluate(() => (window as unknown as { persisted: boolean }).persisted))
     .toBe(true)
