@@ -26,6 +26,7 @@ mod shown;
 mod signatures;
 mod skew;
 mod state;
+pub mod variables;
 mod verified;
 mod verifier;
 #[cfg(feature = "websocket")]

@@ -101,10 +101,10 @@ mod tests {
     fn what_is_no_event_is_refused_and_not_kept_without_end() {
         assert_eq!(Parser::default().push(b"data: \xff\n"), Err(Malformed));
         let mut parser = Parser::default();
-        let endless = std::iter::repeat_with(|| parser.push(&[b'a'; 65_536]));
+        let endless = std::iter::repeat_with(|| parser.push(&vec![b'a'; 65_536]));
         assert!(endless.take(200).any(|parsed| parsed == Err(Malformed)));
         let mut parser = Parser::default();
-        let line = [b"data: ".as_slice(), &[b'a'; 65_536], b"\n"].concat();
+        let line = [b"data: ".as_slice(), &vec![b'a'; 65_536], b"\n"].concat();
         let endless = std::iter::repeat_with(|| parser.push(&line));
         assert!(endless.take(200).any(|parsed| parsed == Err(Malformed)));
     }
