@@ -1,75 +1,17 @@
-//! A socket as its owner holds it to its session, fed by hand.
-#![expect(clippy::unwrap_used, reason = "test code, which is known as such only in functions that are tests")]
+//! What a guard says to each message, and when the socket is over.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_core::denylist::{Batch, Heartbeat};
-use countersign_core::token::{
-    Algorithm, Checks, Claims, FingerprintCookie, HasuraClaims, KeySet, SigningKey,
-};
-use countersign_core::{Clock, Code, ManualClock, SessionId, Timestamp, UserId};
+use countersign_core::denylist::Batch;
+use countersign_core::{Clock, Code, SessionId};
 use countersign_verifier::websocket::{Close, Guard, Origins, Protocol, Rules, Step};
-use countersign_verifier::{Feed, Policy, Refused, Staleness, Verifier};
+use countersign_verifier::{Refused, Staleness};
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 
-const COOKIE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-const SESSION: SessionId = SessionId::from_bytes([2; 16]);
-const USER: UserId = UserId::from_bytes([1; 16]);
-
-struct Api {
-    key: SigningKey,
-    clock: Arc<ManualClock>,
-    verifier: Verifier,
-    feed: Feed,
-}
+use crate::api::{Api, COOKIE, SESSION, USER};
 
 impl Api {
-    fn new() -> Self {
-        Self::with(Staleness::default())
-    }
-
-    fn with(staleness: Staleness) -> Self {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_800_000_000)));
-        let mut policy = Policy::new(Checks::new("https://auth.example", "api"));
-        policy.staleness = staleness;
-        let (verifier, feed) = Verifier::new(policy, Arc::clone(&clock) as Arc<dyn Clock>);
-        let key = SigningKey::generate(Algorithm::Es256).unwrap();
-        feed.keys(KeySet::from_iter([key.public().unwrap().clone()]));
-        let now = clock.now();
-        feed.heartbeat(Heartbeat { as_of: now, now });
-        Self { key, clock, verifier, feed }
-    }
-
-    /// `Bearer …` of a session, signed now.
-    fn bearer(&self, sid: SessionId) -> String {
-        let iat = self.clock.now().as_secs();
-        let hasura = HasuraClaims {
-            user_id: "usr".into(),
-            default_role: "user".into(),
-            allowed_roles: vec!["user".into()],
-            custom: BTreeMap::new(),
-            fingerprint: Some(FingerprintCookie::parse(COOKIE).unwrap().hash()),
-        };
-        let claims = Claims {
-            iss: "https://auth.example".into(),
-            sub: USER,
-            aud: "api".into(),
-            iat,
-            exp: iat + 900,
-            jti: "jti".into(),
-            sid,
-            cep: 1,
-            client_id: "countersign".into(),
-            preferred_username: None,
-            hasura,
-            extra: serde_json::Map::new(),
-        };
-        format!("Bearer {}", self.key.sign(&claims, "at+jwt").unwrap())
-    }
-
     fn guard(&self, protocol: Protocol) -> Guard {
         self.guard_of(protocol, &upgrade())
     }
@@ -87,10 +29,6 @@ impl Api {
 
     fn init(&self) -> String {
         init(json!({ "headers": { "Authorization": self.bearer(SESSION) } }))
-    }
-
-    fn entry(&self) -> Timestamp {
-        self.clock.now().plus(Duration::from_hours(1))
     }
 }
 
@@ -357,7 +295,7 @@ async fn a_newer_token_wants_the_fingerprint_of_the_upgrade_and_a_living_session
     let api = Api::new();
     let guard = api.open(Protocol::TransportWs).await;
     api.clock.advance(Duration::from_secs(1));
-    api.feed.apply(&Batch { sessions: vec![(SESSION, api.entry())], ..Batch::default() });
+    api.end();
     assert_eq!(guard.client_said(&reauth(&api.bearer(SESSION))).await, renewed(false));
 }
 

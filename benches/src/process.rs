@@ -1,0 +1,75 @@
+//! The programs that are measured: started from where they were built, and ended when dropped.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::Context;
+use countersign_server::seal::MasterSecret;
+
+/// A running server: ours, or a bare one.
+pub(crate) struct Running {
+    pub(crate) port: u16,
+    child: Child,
+}
+
+/// A program that was built beside this one.
+pub(crate) fn built(name: &str) -> anyhow::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+impl Running {
+    /// Runs a program, and waits for its first line, which ends with its port.
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().context("its output is piped")?;
+        let read = BufReader::new(stdout).read_line(&mut line);
+        let mut running = Self { port: 0, child };
+        read?;
+        let port = line.trim_end().rsplit(':').next().unwrap_or_default();
+        running.port = port.parse().with_context(|| format!("no port in its first line: {line:?}"))?;
+        Ok(running)
+    }
+
+    /// Our server on this data folder. The windows are short, so that a session can confirm again soon.
+    pub(crate) fn countersign(data: &Path, master: &MasterSecret) -> anyhow::Result<Self> {
+        let mut command = Command::new(built("countersign")?);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--flight", "1s", "--grace", "3s", "--data"])
+            .arg(data)
+            .env("COUNTERSIGN_MASTER_SECRET", master.to_text().as_str());
+        Self::start(&mut command)
+    }
+
+    /// The bare program on this data folder.
+    pub(crate) fn bound(data: &Path) -> anyhow::Result<Self> {
+        Self::start(Command::new(built("bound")?).arg(data.join("countersign.db")))
+    }
+
+    /// The memory that it holds, in MB.
+    pub(crate) fn resident(&self) -> anyhow::Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()).context("VmRSS")?;
+        Ok(kib.parse::<f64>()? * 1024.0 / 1e6)
+    }
+
+    /// The processor time that it has taken, in seconds.
+    pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // After the name, which may hold spaces: fields 14 and 15 of proc(5), in hundredths of a second.
+        let (_, fields) = stat.rsplit_once(')').context("stat")?;
+        let ticks: f64 =
+            fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
+        Ok(ticks / 100.0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
