@@ -33,6 +33,8 @@ pub struct Config {
     pub issuer: String,
     /// A service key of the auth server, with the scope `revocations`.
     pub service_key: SecretText,
+    /// A file that keeps keys and deny-list, for a start while the auth server is away; empty keeps none.
+    pub cache_file: PathBuf,
     /// The `aud` of the tokens.
     pub audience: String,
     /// The `typ` of the tokens.
@@ -74,6 +76,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             issuer: String::new(),
             service_key: SecretText::default(),
+            cache_file: PathBuf::new(),
             audience: "api".into(),
             token_type: "at+jwt".into(),
             fingerprint: Fingerprint::Required,

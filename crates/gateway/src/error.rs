@@ -1,7 +1,7 @@
 //! What does not get through, in the one JSON shape of refusals.
 
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use countersign_core::Code;
 use countersign_verifier::Refused;
@@ -31,17 +31,14 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    fn status(self) -> StatusCode {
+    const fn status(self) -> StatusCode {
         match self {
             Self::Away => StatusCode::BAD_GATEWAY,
-            Self::Full => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Late => StatusCode::GATEWAY_TIMEOUT,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Nothing => StatusCode::NOT_FOUND,
-            Self::Refused(refused) => {
-                StatusCode::from_u16(refused.code().status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
-            }
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         }
@@ -81,17 +78,15 @@ impl From<Refused> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         tracing::debug!(error = ?self, "a request was refused");
-        let (status, code) = (self.status(), self.code());
+        let code = self.code();
         metrics::counter!("countersign_gateway_refused_total", "code" => code.name()).increment(1);
-        let json = HeaderValue::from_static("application/json");
-        let mut response = (status, [(CONTENT_TYPE, json)], self.json().to_string()).into_response();
-        let headers = response.headers_mut();
-        if status == StatusCode::UNAUTHORIZED {
-            // RFC 6750, section 3.1: no error code where no credentials were shown.
-            let bare = code == Code::NoSession;
-            let challenge = if bare { "Bearer" } else { "Bearer error=\"invalid_token\"" };
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        if let Self::Refused(refused) = self {
+            return refused.into_response();
         }
+        let mut response = (self.status(), self.json().to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if code == Code::Unavailable {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
