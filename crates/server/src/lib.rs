@@ -16,7 +16,6 @@ mod http;
 pub mod listen;
 pub mod random;
 pub mod seal;
-mod span;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -27,9 +26,10 @@ use std::time::Duration;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
+pub use countersign_core::{Every, Span};
 pub use http::view::rfc3339;
-pub use span::{Every, Span};
 
 /// Every route of the server. `metrics` renders `/metrics`.
 pub fn router(app: Arc<app::App>, metrics: Option<PrometheusHandle>) -> Router {
@@ -50,8 +50,9 @@ pub fn graphql_schema() -> String {
     graphql::definition()
 }
 
-/// How often signing keys that another process changed are noticed, and those whose time has come.
-const KEYS_EVERY: Duration = Duration::from_secs(2);
+/// How often signing keys that another process changed are noticed, and those whose time has come: a key that
+/// was withdrawn must neither sign nor verify for longer than a person can tell.
+const KEYS_EVERY: Duration = Duration::from_millis(50);
 /// How often rows that nobody will ask for are deleted.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
@@ -63,13 +64,19 @@ pub async fn upkeep(app: Arc<app::App>) {
     following.spawn(async move { followed.follow_denylist().await });
     let mut keys = tokio::time::interval(KEYS_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    keys.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
     loop {
         let done = tokio::select! {
             _ = keys.tick() => app.keep_signing_keys().await,
             _ = sweep.tick() => app.sweep().await.map(drop),
         };
-        if let Err(error) = done {
-            tracing::warn!(%error, "upkeep failed, and is tried again");
+        // One line when it begins and one when it ends.
+        match &done {
+            Err(error) if !failing => tracing::warn!(%error, "upkeep fails, and is tried again"),
+            Ok(()) if failing => tracing::info!("upkeep works again"),
+            _ => {}
         }
+        failing = done.is_err();
     }
 }

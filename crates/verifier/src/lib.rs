@@ -15,10 +15,18 @@ mod denylist;
 mod feed;
 #[cfg(feature = "graphql")]
 pub mod graphql;
+#[cfg(feature = "axum")]
+mod layer;
 mod policy;
 mod refused;
+#[cfg(feature = "remote")]
+mod remote;
 mod session;
 mod shown;
+mod signatures;
+mod skew;
+mod state;
+pub mod variables;
 mod verified;
 mod verifier;
 #[cfg(feature = "websocket")]
@@ -26,8 +34,12 @@ pub mod websocket;
 
 pub use denylist::DenyList;
 pub use feed::Feed;
+#[cfg(feature = "axum")]
+pub use layer::{RoleLayer, RoleService, VerifierLayer, VerifierService};
 pub use policy::{FingerprintPolicy, Policy, Staleness};
 pub use refused::{Refused, Unready};
+#[cfg(feature = "remote")]
+pub use remote::{BuildError, Builder};
 pub use session::{Ended, NotNewer, Session};
 pub use shown::Shown;
 pub use verified::Verified;

@@ -1,8 +1,9 @@
 //! Sessions of live connections: to be told when they are over.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign_core::Code;
@@ -105,6 +106,13 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        let newest = self.newest();
+        newest.shared.live.leave(&newest, &self.woken);
+    }
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Session").field(&self.newest().sid).finish()
@@ -113,40 +121,47 @@ impl fmt::Debug for Session {
 
 /// Who is to be woken when a session ends, by the bytes of session and user ids.
 #[derive(Default)]
-pub(crate) struct LiveSessions(Mutex<HashMap<[u8; 16], Vec<Weak<Notify>>>>);
+pub(crate) struct LiveSessions(Mutex<HashMap<[u8; 16], Vec<Arc<Notify>>>>);
 
 impl LiveSessions {
     fn enter(&self, verified: &Verified) -> Arc<Notify> {
         let woken = Arc::new(Notify::new());
         let mut all = self.all();
-        for id in [*verified.sid.as_bytes(), *verified.sub.as_bytes()] {
-            let waiting = all.entry(id).or_default();
-            waiting.retain(|other| other.strong_count() > 0);
-            waiting.push(Arc::downgrade(&woken));
+        for id in ids(verified) {
+            all.entry(id).or_default().push(Arc::clone(&woken));
         }
         woken
     }
 
-    /// Wakes those whom one of the entries may concern; they look for themselves.
-    pub(crate) fn wake(&self, batch: &Batch) {
+    fn leave(&self, verified: &Verified, woken: &Arc<Notify>) {
         let mut all = self.all();
-        let sessions = batch.sessions.iter().map(|(id, _)| *id.as_bytes());
-        for id in sessions.chain(batch.epochs.iter().map(|(id, ..)| *id.as_bytes())) {
-            all.get(&id).into_iter().flatten().for_each(wake);
-        }
-        if !batch.keys.is_empty() {
-            all.values().flatten().for_each(wake);
-            all.retain(|_, waiting| waiting.iter().any(|one| one.strong_count() > 0));
+        for id in ids(verified) {
+            if let Entry::Occupied(mut waiting) = all.entry(id) {
+                waiting.get_mut().retain(|other| !Arc::ptr_eq(other, woken));
+                if waiting.get().is_empty() {
+                    waiting.remove();
+                }
+            }
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<[u8; 16], Vec<Weak<Notify>>>> {
+    /// Wakes those whom one of the entries may concern; they look for themselves.
+    pub(crate) fn wake(&self, batch: &Batch) {
+        let all = self.all();
+        let sessions = batch.sessions.iter().map(|(id, _)| *id.as_bytes());
+        for id in sessions.chain(batch.epochs.iter().map(|(id, ..)| *id.as_bytes())) {
+            all.get(&id).into_iter().flatten().for_each(|waiting| waiting.notify_one());
+        }
+        if !batch.keys.is_empty() {
+            all.values().flatten().for_each(|waiting| waiting.notify_one());
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<[u8; 16], Vec<Arc<Notify>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn wake(waiting: &Weak<Notify>) {
-    if let Some(waiting) = waiting.upgrade() {
-        waiting.notify_one();
-    }
+fn ids(verified: &Verified) -> [[u8; 16]; 2] {
+    [*verified.sid.as_bytes(), *verified.sub.as_bytes()]
 }

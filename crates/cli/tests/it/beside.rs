@@ -43,8 +43,7 @@ async fn a_disabled_user_has_no_session() {
 async fn a_key_rotated_signs_within_seconds() {
     let server = Server::start(&[]);
     let mut ann = Visitor::sign_up(&server).await;
-    let kid = |token: &str| token.split('.').next().unwrap().to_owned();
-    let (before, jwks) = (kid(ann.token()), format!("{}/.well-known/jwks.json", server.url));
+    let (before, jwks) = (ann.signer(), format!("{}/.well-known/jwks.json", server.url));
     let published = async || reqwest::get(&jwks).await.unwrap().text().await.unwrap();
     let old = published().await;
 
@@ -57,7 +56,29 @@ async fn a_key_rotated_signs_within_seconds() {
     };
     tokio::time::timeout(SOON, noticed).await.expect("the server notices");
     ann.refresh().await;
-    assert_ne!(kid(ann.token()), before);
+    assert_ne!(ann.signer(), before);
+}
+
+#[tokio::test]
+async fn rotations_cost_nobody_a_refusal() {
+    let server = Server::start(&[]);
+    let mut ann = Visitor::sign_up(&server).await;
+    let data = server.data.path().to_owned();
+    let rotations = std::thread::spawn(move || {
+        for _ in 0..3 {
+            assert_eq!(printed(&data, &["keys", "rotate", "--now"]), "rotated\n");
+        }
+    });
+    let mut signers = std::collections::BTreeSet::new();
+    let used = async {
+        while !rotations.is_finished() || signers.len() < 2 {
+            ann.refresh().await;
+            assert_eq!(ann.me().await, 200, "{}", ann.answer);
+            signers.insert(ann.signer());
+        }
+    };
+    tokio::time::timeout(SOON, used).await.expect("another key signs");
+    rotations.join().unwrap();
 }
 
 #[tokio::test]
@@ -71,6 +92,7 @@ async fn a_key_withdrawn_signs_and_verifies_no_more() {
     let jwks = format!("{}/.well-known/jwks.json", server.url);
     let published = async || reqwest::get(&jwks).await.unwrap().text().await.unwrap();
     assert!(published().await.contains(active));
+    assert_eq!((ann.signer().as_str(), ann.me().await), (active, 200));
 
     assert_eq!(printed(data, &["keys", "withdraw", active]), format!("{active}: withdrawn\n"));
     assert_eq!(printed(data, &["keys", "withdraw", active]), format!("{active}: is gone already\n"));
@@ -84,9 +106,9 @@ async fn a_key_withdrawn_signs_and_verifies_no_more() {
         }
     };
     tokio::time::timeout(SOON, noticed).await.expect("the server notices");
+    assert_eq!(ann.me().await, 401);
     ann.refresh().await;
-    let signer = countersign_core::token::Unverified::parse(ann.token()).unwrap().kid().map(str::to_owned);
-    assert_eq!(signer.as_deref(), Some(next));
+    assert_eq!((ann.signer().as_str(), ann.me().await), (next, 200));
 }
 
 #[tokio::test]

@@ -53,6 +53,48 @@ fn a_password_is_read_from_a_line_of_standard_input() {
 }
 
 #[test]
+fn accounts_of_another_system_are_imported_line_by_line() {
+    let data = TempDir::new().unwrap();
+    printed(data.path(), &["migrate"]);
+    let lines = r#"
+{"email": "ann@example.com", "hash": "pbkdf2_sha256$1000$seasalt$mQnueSakb748zqBAC1tmWVZsZbi2zPGZarEzTGdfmso="}
+{"email": "bob@example.com", "username": "bob", "roles": ["editor", "user"]}
+{"email": "ann@example.com"}
+{"email": "eve@example.com", "hash": "correct horse"}
+{"email": "eve@example.com", "pasword": "correct horse"}
+"#;
+    std::fs::write(data.path().join("lines"), lines).unwrap();
+    let stdin = std::fs::File::open(data.path().join("lines")).unwrap();
+    let output = countersign(data.path(), &["users", "import"]).stdin(stdin).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "imported: 2; refused: 3\n");
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    let told: Vec<_> = error.lines().map(|line| line.split_once(": ").unwrap().0).collect();
+    assert_eq!(told, ["line 4", "line 5", "line 6"], "{error}");
+    assert!(error.contains("hash: neither bcrypt") && error.contains("`pasword`"), "{error}");
+    let listed = printed(data.path(), &["users", "list"]);
+    assert!(listed.contains("bob@example.com  bob"), "{listed}");
+}
+
+#[test]
+fn a_hash_is_read_from_a_line_of_standard_input() {
+    let data = TempDir::new().unwrap();
+    printed(data.path(), &["migrate"]);
+    for (line, good) in [
+        ("5f4dcc3b5aa765d61d8327deb882cf99\n", false),
+        ("$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e\n", true),
+    ] {
+        std::fs::write(data.path().join("line"), line).unwrap();
+        let stdin = std::fs::File::open(data.path().join("line")).unwrap();
+        let mut add = countersign(data.path(), &["users", "add", "ann@example.com", "--hash-stdin"]);
+        let output = add.stdin(stdin).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.success(), good, "{line:?}: {error}");
+        assert_eq!(error.contains("hash: neither bcrypt"), !good, "{line:?}: {error}");
+    }
+}
+
+#[test]
 fn a_reader_who_goes_away_is_no_error() {
     let data = TempDir::new().unwrap();
     printed(data.path(), &["migrate"]);

@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use countersign_core::token::Unverified;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -98,6 +99,17 @@ impl Visitor {
         let body = json!({ "refresh_token": self.answer["refresh_token"] });
         let request = self.http.post(format!("{}/auth/refresh", self.url)).header("Cookie", &self.cookie);
         self.answer = request.json(&body).send().await.unwrap().json().await.unwrap();
+    }
+
+    /// The status of a request that shows the access token.
+    pub(crate) async fn me(&self) -> u16 {
+        let request = self.http.get(format!("{}/auth/me", self.url)).header("Cookie", &self.cookie);
+        request.bearer_auth(self.token()).send().await.unwrap().status().as_u16()
+    }
+
+    /// The id of the key that signed the access token.
+    pub(crate) fn signer(&self) -> String {
+        Unverified::parse(self.token()).unwrap().kid().expect("a kid").to_owned()
     }
 
     pub(crate) fn session(&self) -> &str {

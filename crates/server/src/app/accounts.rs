@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use countersign_core::{Code, SessionId, UserId};
 use zeroize::Zeroizing;
 
-use super::{App, Error, names};
+use super::{App, Error, names, passwords};
 use crate::store::{Created, EventKind, NewEvent, User, UserChange};
 
 /// A user to be created.
@@ -15,11 +15,20 @@ pub struct NewUser {
     /// A user name, if wanted.
     pub username: Option<String>,
     /// The password; without one the user cannot log in by password.
-    pub password: Option<Zeroizing<String>>,
+    pub password: Option<Password>,
     /// The roles.
     pub roles: Vec<String>,
     /// The default role; one of `roles`.
     pub default_role: String,
+}
+
+/// What a new user will log in with.
+#[non_exhaustive]
+pub enum Password {
+    /// The hash that another system made of it.
+    Hash(String),
+    /// The password itself.
+    Text(Zeroizing<String>),
 }
 
 impl App {
@@ -35,7 +44,13 @@ impl App {
         }
         check_roles(&new.roles, &new.default_role)?;
         let password = match new.password {
-            Some(password) => self.hash_password(password).await?,
+            Some(Password::Text(password)) => self.hash_password(password).await?,
+            Some(Password::Hash(hash)) if passwords::is_known(&hash) => hash,
+            Some(Password::Hash(_)) => {
+                return Err(Error::BadRequest(
+                    "hash: neither bcrypt, scrypt, PBKDF2 nor Argon2, or too dear to verify".into(),
+                ));
+            }
             None => String::new(),
         };
         let now = self.now();

@@ -44,10 +44,16 @@ impl App {
             None => None,
         };
         self.allow_login(key, user.as_ref(), came_along.as_ref(), &caller).await?;
-        let hash = user.as_ref().filter(|user| !user.disabled).map(|user| user.password.as_str());
-        let right = self.passwords.verify(who.password, hash).await?;
+        let may = |user: &&User| !user.disabled && !user.password.is_empty();
+        let hash = user.as_ref().filter(may).map(|user| user.password.as_str());
+        let checked = self.passwords.verify(who.password, hash, self.random.bytes()?).await?;
         match user {
-            Some(user) if right => self.open_session(user, how, caller, came_along, EventKind::Login).await,
+            Some(user) if checked.right => {
+                if let Some(better) = checked.better {
+                    self.store.upgrade_password(user.id, &user.password, &better).await?;
+                }
+                self.open_session(user, how, caller, came_along, EventKind::Login).await
+            }
             Some(user) => {
                 let event = NewEvent {
                     at: self.now(),

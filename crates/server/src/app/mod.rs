@@ -32,7 +32,7 @@ use countersign_core::token::FingerprintCookie;
 use countersign_core::{Clock, SessionId, Timestamp};
 
 pub use access::AccessToken;
-pub use accounts::NewUser;
+pub use accounts::{NewUser, Password};
 pub use bearer::Authenticated;
 pub use error::{Error, Wire};
 pub use login::{Credentials, Login};

@@ -3,7 +3,7 @@
 use countersign_core::Code;
 use zeroize::Zeroizing;
 
-use super::{App, Caller, Error, Issued, Login, NewUser};
+use super::{App, Caller, Error, Issued, Login, NewUser, Password};
 use crate::store::EventKind;
 
 /// What somebody signs up with.
@@ -32,7 +32,7 @@ impl App {
             .create_user(NewUser {
                 email: who.email,
                 username: who.username,
-                password: Some(who.password),
+                password: Some(Password::Text(who.password)),
                 roles: self.settings.roles.clone(),
                 default_role: self.settings.default_role.clone(),
             })

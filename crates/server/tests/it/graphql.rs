@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
 
@@ -92,6 +94,7 @@ async fn a_cookie_session_refreshes_and_signs_out() {
 #[tokio::test]
 async fn the_account_is_there_too() {
     let (server, mut ann) = signed_in().await;
+    server.clock.advance(Duration::from_secs(1));
     let mut phone = Client::new(&server);
     let id = phone.login(json!({})).await.session_id();
     let answer = ann

@@ -179,8 +179,8 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
     fn session(number: u64) -> SessionId {
-        let [a, b, c, d, e, f, g, h] = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-        SessionId::at(NOW, [a, b, c, d, e, f, g, h, 0, a ^ h])
+        let spread = u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        SessionId::from_bytes((u128::from(NOW.as_millis()) << 80 | spread).to_be_bytes())
     }
 
     fn ended(ids: impl Iterator<Item = u64>, until: Timestamp) -> Batch {

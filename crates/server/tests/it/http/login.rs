@@ -1,12 +1,13 @@
 use std::time::Duration;
 
+use countersign_server::app::{NewUser, Password};
 use countersign_server::config::Limit;
 use countersign_server::testing::TestServer;
 use serde_json::json;
 
 use crate::client::{
-    Answer, Client, EMAIL, FINGERPRINT, HINT, NAME, PASSWORD, REFRESH, claims, events, server_with,
-    signed_in, signed_up,
+    Answer, Client, EMAIL, FINGERPRINT, HINT, NAME, PASSWORD, REFRESH, claims, database, events, server,
+    server_with, signed_in, signed_up,
 };
 
 async fn login_as(server: &TestServer, field: &str, name: &str) -> Answer {
@@ -190,4 +191,41 @@ async fn one_address_cannot_open_accounts_without_end() {
     Client::new(&server).signup(json!({})).await.refused(429, "RATE_LIMITED");
     server.clock.advance(Duration::from_mins(30));
     Client::new(&server).signup(json!({})).await.refused(409, "ACCOUNT_EXISTS");
+}
+
+/// Adds Ann as an administrator does.
+async fn add(server: &TestServer, password: Option<Password>) {
+    let new = NewUser {
+        email: EMAIL.into(),
+        username: Some(NAME.into()),
+        password,
+        roles: vec!["user".into()],
+        default_role: "user".into(),
+    };
+    server.app.create_user(new).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hash_of_another_system_is_good_until_it_is_replaced_by_ours() {
+    let server = server().await;
+    let theirs = "pbkdf2_sha256$1000$seasalt$mQnueSakb748zqBAC1tmWVZsZbi2zPGZarEzTGdfmso=";
+    add(&server, Some(Password::Hash(theirs.into()))).await;
+    let stored = || -> String {
+        database(&server).query_row("SELECT password FROM users", [], |row| row.get(0)).unwrap()
+    };
+    let mut ann = Client::new(&server);
+    ann.login(json!({ "password": "wrong horse" })).await.refused(401, "CREDENTIALS_INVALID");
+    assert_eq!(stored(), theirs);
+    for _ in 0..2 {
+        assert_eq!(ann.login(json!({})).await.status, 200);
+        assert!(stored().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", stored());
+    }
+    ann.login(json!({ "password": "wrong horse" })).await.refused(401, "CREDENTIALS_INVALID");
+}
+
+#[tokio::test]
+async fn an_account_without_a_password_is_like_a_wrong_one() {
+    let server = server().await;
+    add(&server, None).await;
+    Client::new(&server).login(json!({})).await.refused(401, "CREDENTIALS_INVALID");
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::client::{Client, EMAIL, signed_in};
@@ -5,6 +7,7 @@ use crate::client::{Client, EMAIL, signed_in};
 #[tokio::test]
 async fn a_user_sees_every_device_and_ends_one() {
     let (server, mut ann) = signed_in().await;
+    server.clock.advance(Duration::from_secs(1));
     let mut phone = Client::new(&server);
     let other = phone.login(json!({ "remember": true })).await.session_id();
     let answer = ann.get("/auth/sessions").await;

@@ -1,10 +1,13 @@
 //! `countersign users`.
 
+mod import;
+
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use countersign_server::app::{App, NewUser};
+use countersign_server::app::{App, NewUser, Password};
+use countersign_server::config::Settings;
 use countersign_server::random::{Random, SystemRandom};
 use countersign_server::store::User;
 use serde_json::{Value, json};
@@ -30,9 +33,20 @@ pub(crate) enum Users {
         default_role: Option<String>,
         #[command(flatten)]
         password: PasswordFrom,
+        /// Read from standard input, one line, the hash that another system made: bcrypt, scrypt, PBKDF2, Argon2.
+        #[arg(long, group = "PasswordFrom")]
+        hash_stdin: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Add the users of another system: a line of JSON each on standard input.
+    ///
+    /// Members: email, username, hash, roles, default_role; all but the first may be missing. A hash is one that
+    /// `users add --hash-stdin` takes; it is replaced by ours at the first log-in.
+    Import {
         #[command(flatten)]
         place: Place,
     },
@@ -102,24 +116,20 @@ const COLUMNS: [&str; 8] =
 
 pub(crate) async fn run(command: Users) -> anyhow::Result<ExitCode> {
     match command {
-        Users::Add { email, username, roles, default_role, password, json, place } => {
+        Users::Add { email, username, roles, default_role, password, hash_stdin, json, place } => {
             let app = place.app().await?;
-            let settings = app.settings();
-            let (roles, first) = match roles.first().cloned() {
-                Some(first) => (roles, first),
-                None => (settings.roles.clone(), settings.default_role.clone()),
-            };
-            let chosen = password.take()?;
-            let new = NewUser {
-                email,
-                username,
-                password: Some(chosen.clone()),
-                default_role: default_role.unwrap_or(first),
-                roles,
-            };
+            let (roles, first) = roles_of(app.settings(), roles);
+            let chosen = if hash_stdin { read_line("hash")? } else { password.take()? };
+            let given =
+                if hash_stdin { Password::Hash(chosen.to_string()) } else { Password::Text(chosen.clone()) };
+            let default_role = default_role.unwrap_or(first);
+            let new = NewUser { email, username, password: Some(given), default_role, roles };
             let user = app.create_user(new).await?;
             password.show(&chosen);
             print::one(&COLUMNS, row(&user), json)?;
+        }
+        Users::Import { place } => {
+            return import::run(&*place.app().await?, std::io::stdin().lock()).await;
         }
         Users::List { json, place } => {
             let app = place.app().await?;
@@ -154,6 +164,25 @@ pub(crate) async fn run(command: Users) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The roles that were given, and the first of them; or those that are configured for sign-up.
+fn roles_of(settings: &Settings, given: Vec<String>) -> (Vec<String>, String) {
+    match given.first().cloned() {
+        Some(first) => (given, first),
+        None => (settings.roles.clone(), settings.default_role.clone()),
+    }
+}
+
+fn read_line(what: &str) -> anyhow::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new(String::new());
+    std::io::stdin().read_line(&mut line)?;
+    let length = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(length);
+    if line.is_empty() {
+        bail!("standard input holds no {what}");
+    }
+    Ok(line)
 }
 
 async fn every_user(app: &App) -> anyhow::Result<Vec<User>> {
@@ -191,14 +220,7 @@ impl PasswordFrom {
             let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().map(char::from);
             return Ok(Zeroizing::new(bytes.iter().filter_map(letter).collect()));
         }
-        let mut line = Zeroizing::new(String::new());
-        std::io::stdin().read_line(&mut line)?;
-        let length = line.trim_end_matches(['\r', '\n']).len();
-        line.truncate(length);
-        if line.is_empty() {
-            bail!("standard input holds no password");
-        }
-        Ok(line)
+        read_line("password")
     }
 
     /// Tells a generated password, once it is in force; on standard error, as it is no part of the result.

@@ -1,78 +1,13 @@
-//! The verifier as an API uses it, fed by hand.
+//! What passes, what is refused, and what live connections are told.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_core::denylist::{Batch, Heartbeat};
-use countersign_core::token::{
-    Algorithm, Checks, Claims, FingerprintCookie, HasuraClaims, KeySet, Reject, SigningKey,
-};
-use countersign_core::{Clock, Code, ManualClock, SessionId, Timestamp, UserId};
-use countersign_verifier::{Ended, Feed, Policy, Refused, Shown, Unready, Verifier};
+use countersign_core::denylist::Batch;
+use countersign_core::token::Reject;
+use countersign_core::{Clock, Code, UserId};
+use countersign_verifier::{Ended, Refused, Unready};
 
-struct Api {
-    key: SigningKey,
-    clock: Arc<ManualClock>,
-    verifier: Verifier,
-    feed: Feed,
-}
-
-const COOKIE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
-impl Api {
-    fn new() -> Self {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_800_000_000)));
-        let policy = Policy::new(Checks::new("https://auth.example", "api"));
-        let (verifier, feed) = Verifier::new(policy, Arc::clone(&clock) as Arc<dyn Clock>);
-        Self { key: SigningKey::generate(Algorithm::Es256).unwrap(), clock, verifier, feed }
-    }
-
-    /// One that has heard of its auth server.
-    fn synced() -> Self {
-        let api = Self::new();
-        api.feed.keys(KeySet::from_iter([api.key.public().unwrap().clone()]));
-        api.heartbeat();
-        api
-    }
-
-    fn heartbeat(&self) {
-        let now = self.clock.now();
-        self.feed.heartbeat(Heartbeat { as_of: now, now });
-    }
-
-    fn shown(&self) -> Shown {
-        let iat = self.clock.now().as_secs();
-        let claims = Claims {
-            iss: "https://auth.example".into(),
-            sub: UserId::from_bytes([1; 16]),
-            aud: "api".into(),
-            iat,
-            exp: iat + 900,
-            jti: "jti".into(),
-            sid: SessionId::from_bytes([2; 16]),
-            cep: 1,
-            client_id: "countersign".into(),
-            preferred_username: None,
-            hasura: HasuraClaims {
-                user_id: "usr".into(),
-                default_role: "user".into(),
-                allowed_roles: vec!["user".into()],
-                custom: std::collections::BTreeMap::new(),
-                fingerprint: Some(FingerprintCookie::parse(COOKIE).unwrap().hash()),
-            },
-            extra: serde_json::Map::new(),
-        };
-        Shown {
-            token: Some(self.key.sign(&claims, "at+jwt").unwrap()),
-            fingerprint: Some(Ok(FingerprintCookie::parse(COOKIE).unwrap())),
-        }
-    }
-
-    fn ended(&self) -> Batch {
-        let until = self.clock.now().plus(Duration::from_hours(1));
-        Batch { sessions: vec![(SessionId::from_bytes([2; 16]), until)], ..Batch::default() }
-    }
-}
+use crate::api::Api;
 
 #[tokio::test]
 async fn nothing_passes_before_the_first_news_and_a_good_token_does_after() {
@@ -122,7 +57,7 @@ async fn a_live_connection_is_told_of_the_end_of_its_session() {
 async fn a_live_connection_ends_after_the_expiry_unless_it_was_renewed() {
     let api = Api::synced();
     let session = api.verifier.verify(&api.shown()).await.unwrap().session();
-    api.clock.advance(Duration::from_secs(600));
+    api.clock.advance(Duration::from_mins(10));
     let newer = api.verifier.verify(&api.shown()).await.unwrap();
     session.renew(newer.clone()).unwrap();
     assert!(session.renew(newer).is_err(), "the same one is not newer");

@@ -2,6 +2,9 @@
 //!
 //! Argon2id with the parameters that OWASP recommends (19 MiB, 2 passes, 1 lane); hashes are stored as PHC
 //! strings. The queue is bounded: when it is full the log-in is told to come back, and nothing piles up.
+//! What another system hashed is verified as it was made, and hashed anew while the password is at hand.
+
+mod imported;
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +15,8 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
+
+use imported::Imported;
 
 /// Log-ins that may wait for one hashing thread.
 const QUEUE_PER_THREAD: usize = 32;
@@ -44,12 +49,26 @@ struct Job {
 
 enum Work {
     Hash { password: Zeroizing<String>, salt: [u8; 16] },
-    Verify { password: Zeroizing<String>, against: String },
+    Verify { password: Zeroizing<String>, against: String, salt: [u8; 16] },
 }
 
 enum Done {
     Hashed(String),
-    Verified(bool),
+    Verified(Checked),
+}
+
+/// What became of a password that somebody logs in with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Checked {
+    /// Whether it is the right one.
+    pub(crate) right: bool,
+    /// A hash of it to store from now on, where it is right and another system made the one that is stored.
+    pub(crate) better: Option<String>,
+}
+
+/// Whether a log-in can be checked against this hash.
+pub(crate) fn is_known(hash: &str) -> bool {
+    ours(hash).is_some() || Imported::parse(hash).is_some()
 }
 
 impl Passwords {
@@ -79,15 +98,17 @@ impl Passwords {
     }
 
     /// Whether the password is the one that `against` was made of; `None` stands for a user who is not there,
-    /// costs the same, and is never right.
+    /// costs the same, and is never right. `salt` is for a better hash, where one is due.
     pub(crate) async fn verify(
         &self,
         password: Zeroizing<String>,
         against: Option<&str>,
-    ) -> Result<bool, PasswordError> {
-        let work = Work::Verify { password, against: against.unwrap_or(&self.nobody).to_owned() };
+        salt: [u8; 16],
+    ) -> Result<Checked, PasswordError> {
+        let work = Work::Verify { password, against: against.unwrap_or(&self.nobody).to_owned(), salt };
         match self.ask(work).await? {
-            Done::Verified(right) => Ok(right && against.is_some()),
+            Done::Verified(checked) if against.is_some() => Ok(checked),
+            Done::Verified(_) => Ok(Checked { right: false, better: None }),
             Done::Hashed(_) => Err(PasswordError::Hash),
         }
     }
@@ -120,37 +141,42 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
 
 impl Work {
     fn carry_out(self, argon2: &Argon2<'_>, memory: &mut [Block]) -> Result<Done, PasswordError> {
-        let mut output = Zeroizing::new([0; 32]);
+        let hash = |password: &str, salt: &[u8]| {
+            let mut output = Zeroizing::new([0; 32]);
+            let done = argon2.hash_password_into_with_memory(
+                password.as_bytes(),
+                salt,
+                output.as_mut_slice(),
+                memory,
+            );
+            done.map(|()| output).map_err(|_| PasswordError::Hash)
+        };
         match self {
-            Self::Hash { password, salt } => {
-                argon2
-                    .hash_password_into_with_memory(password.as_bytes(), &salt, output.as_mut_slice(), memory)
-                    .map_err(|_| PasswordError::Hash)?;
-                phc(&salt, output.as_slice()).map(Done::Hashed)
-            }
-            Self::Verify { password, against } => {
-                let hash = PasswordHash::new(&against).map_err(|_| PasswordError::Hash)?;
-                let (Some(salt), Some(wanted)) = (&hash.salt, &hash.hash) else {
-                    return Err(PasswordError::Hash);
-                };
-                let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-                let ours =
-                    Params::try_from(&hash).is_ok_and(|params| costs(&params) == costs(&Params::DEFAULT));
-                if !ours || hash.algorithm != argon2::ARGON2ID_IDENT {
-                    return Err(PasswordError::Hash);
+            Self::Hash { password, salt } => phc(&salt, hash(&password, &salt)?.as_slice()).map(Done::Hashed),
+            Self::Verify { password, against, salt } => {
+                if let Some((salt, wanted)) = ours(&against) {
+                    let output = hash(&password, salt.as_ref())?;
+                    let right = verify_slices_are_equal(output.as_slice(), wanted.as_bytes()).is_ok();
+                    return Ok(Done::Verified(Checked { right, better: None }));
                 }
-                argon2
-                    .hash_password_into_with_memory(
-                        password.as_bytes(),
-                        salt.as_ref(),
-                        output.as_mut_slice(),
-                        memory,
-                    )
-                    .map_err(|_| PasswordError::Hash)?;
-                Ok(Done::Verified(verify_slices_are_equal(output.as_slice(), wanted.as_bytes()).is_ok()))
+                let imported = Imported::parse(&against).ok_or(PasswordError::Hash)?;
+                let right = imported.verify(password.as_bytes());
+                let better = right.then(|| phc(&salt, hash(&password, &salt)?.as_slice())).transpose()?;
+                Ok(Done::Verified(Checked { right, better }))
             }
         }
     }
+}
+
+/// Salt and hash of a PHC string that we could have made.
+fn ours(text: &str) -> Option<(Salt, Output)> {
+    let hash = PasswordHash::new(text).ok()?;
+    let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+    let params = Params::try_from(&hash).ok()?;
+    let same = hash.algorithm == argon2::ARGON2ID_IDENT
+        && hash.version == Some(Version::V0x13.into())
+        && costs(&params) == costs(&Params::DEFAULT);
+    hash.salt.zip(hash.hash).filter(|(_, output)| same && output.len() == 32)
 }
 
 fn phc(salt: &[u8], output: &[u8]) -> Result<String, PasswordError> {
@@ -177,18 +203,37 @@ mod tests {
         let passwords = Passwords::start(1, [9; 16]).unwrap();
         let hash = passwords.hash(secret("correct horse"), [1; 16]).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert_eq!(passwords.verify(secret("correct horse"), Some(&hash)).await, Ok(true));
-        assert_eq!(passwords.verify(secret("correct horsf"), Some(&hash)).await, Ok(false));
-        assert_eq!(passwords.verify(secret("correct horse"), None).await, Ok(false));
-        assert_eq!(passwords.verify(secret("x"), Some("$scrypt$x")).await, Err(PasswordError::Hash));
+        let verdict = |right| Ok(Checked { right, better: None });
+        for (password, against, right) in [
+            ("correct horse", Some(hash.as_str()), true),
+            ("correct horsf", Some(&hash), false),
+            ("correct horse", None, false),
+        ] {
+            assert_eq!(passwords.verify(secret(password), against, [2; 16]).await, verdict(right));
+        }
+        let damaged = passwords.verify(secret("x"), Some("$scrypt$x"), [2; 16]).await;
+        assert_eq!(damaged, Err(PasswordError::Hash));
+    }
+
+    #[tokio::test]
+    async fn what_another_system_hashed_is_hashed_anew_when_it_is_right() {
+        let passwords = Passwords::start(1, [9; 16]).unwrap();
+        let theirs = Some("pbkdf2_sha256$1000$seasalt$mQnueSakb748zqBAC1tmWVZsZbi2zPGZarEzTGdfmso=");
+        let wrong = passwords.verify(secret("correct horsf"), theirs, [2; 16]).await.unwrap();
+        assert_eq!(wrong, Checked { right: false, better: None });
+        let Checked { right, better } =
+            passwords.verify(secret("correct horse"), theirs, [2; 16]).await.unwrap();
+        assert!(right);
+        let again = passwords.verify(secret("correct horse"), better.as_deref(), [3; 16]).await.unwrap();
+        assert_eq!(again, Checked { right: true, better: None });
     }
 
     #[tokio::test]
     async fn a_full_queue_says_so_at_once() {
         let passwords = Passwords::start(1, [9; 16]).unwrap();
-        let storm = (0..QUEUE_PER_THREAD + 8).map(|_| passwords.verify(secret("x"), None));
+        let storm = (0..QUEUE_PER_THREAD + 8).map(|_| passwords.verify(secret("x"), None, [2; 16]));
         let answers = futures_util::future::join_all(storm).await;
         assert!(answers.contains(&Err(PasswordError::Busy)));
-        assert!(answers.iter().filter(|answer| **answer == Ok(false)).count() >= QUEUE_PER_THREAD);
+        assert!(answers.iter().filter(|answer| answer.is_ok()).count() >= QUEUE_PER_THREAD);
     }
 }

@@ -1,0 +1,8 @@
+//! The verifier as an API uses it.
+
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod variables;
+#[cfg(test)]
+mod verify;
