@@ -11,14 +11,20 @@
 //! Where the stream comes from is not this picture's matter: over the network, or in the auth server itself from
 //! its own database, where the same verifier guards its own subscriptions.
 
+mod cache;
+mod counters;
 mod denylist;
 mod feed;
+mod freshness;
 #[cfg(feature = "graphql")]
 pub mod graphql;
+mod keys;
+mod live;
 mod policy;
 mod refused;
 mod session;
 mod shown;
+mod status;
 pub mod variables;
 mod verified;
 mod verifier;
@@ -27,9 +33,11 @@ pub mod websocket;
 
 pub use denylist::DenyList;
 pub use feed::Feed;
+pub use freshness::Skew;
 pub use policy::{FingerprintPolicy, Policy, Staleness};
 pub use refused::{Refused, Unready};
 pub use session::{Ended, NotNewer, Session};
 pub use shown::Shown;
+pub use status::Status;
 pub use verified::Verified;
-pub use verifier::{Status, Verifier};
+pub use verifier::Verifier;
