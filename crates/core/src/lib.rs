@@ -20,6 +20,7 @@ mod id;
 mod secret;
 #[cfg(feature = "issuer")]
 pub mod session;
+mod span;
 mod text;
 mod time;
 pub mod token;
@@ -27,4 +28,5 @@ pub mod token;
 pub use code::{Action, Code};
 pub use id::{IdError, ServiceKeyId, SessionId, UserId};
 pub use secret::Secret;
+pub use span::{Every, Span};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use countersign_core::session::Windows;
 use countersign_core::token::{Algorithm, ClaimTemplates, Template};
+use countersign_core::{Every, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::span::{Every, Span};
 use crate::store::{Allowance, LONGEST_ACCESS_TTL};
 
 /// Everything that can be configured, as TOML, environment and flags give it.

@@ -16,7 +16,6 @@ mod http;
 pub mod listen;
 pub mod random;
 pub mod seal;
-mod span;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -28,8 +27,8 @@ use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::MissedTickBehavior;
 
+pub use countersign_core::{Every, Span};
 pub use http::view::rfc3339;
-pub use span::{Every, Span};
 
 /// Every route of the server. `metrics` renders `/metrics`.
 pub fn router(app: Arc<app::App>, metrics: Option<PrometheusHandle>) -> Router {

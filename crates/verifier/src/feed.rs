@@ -3,7 +3,7 @@
 use countersign_core::denylist::{Batch, Heartbeat};
 use countersign_core::token::KeySet;
 
-use crate::verifier::Shared;
+use crate::state::Shared;
 
 /// Tells a verifier what the auth server says. There is one for each verifier, and whoever holds it decides
 /// where the news comes from.

@@ -11,7 +11,6 @@
 //! Where the stream comes from is not this picture's matter: over the network, or in the auth server itself from
 //! its own database, where the same verifier guards its own subscriptions.
 
-mod cache;
 mod counters;
 mod denylist;
 mod feed;
@@ -19,11 +18,17 @@ mod freshness;
 #[cfg(feature = "graphql")]
 pub mod graphql;
 mod keys;
+#[cfg(feature = "axum")]
+mod layer;
 mod live;
 mod policy;
 mod refused;
+#[cfg(feature = "remote")]
+mod remote;
 mod session;
 mod shown;
+mod signatures;
+mod state;
 mod status;
 pub mod variables;
 mod verified;
@@ -34,8 +39,12 @@ pub mod websocket;
 pub use denylist::DenyList;
 pub use feed::Feed;
 pub use freshness::Skew;
+#[cfg(feature = "axum")]
+pub use layer::{RoleLayer, RoleService, VerifierLayer, VerifierService};
 pub use policy::{FingerprintPolicy, Policy, Staleness};
 pub use refused::{Refused, Unready};
+#[cfg(feature = "remote")]
+pub use remote::{BuildError, Builder};
 pub use session::{Ended, NotNewer, Session};
 pub use shown::Shown;
 pub use status::Status;

@@ -56,7 +56,7 @@ pub struct Policy {
     pub staleness: Staleness,
     /// How many tokens are remembered whose signatures were verified, so that they are not verified again. One
     /// takes about a kilobyte.
-    pub remembered: usize,
+    pub signatures: usize,
 }
 
 impl Policy {
@@ -67,7 +67,7 @@ impl Policy {
             fingerprint: FingerprintPolicy::default(),
             sibling_hosts: false,
             staleness: Staleness::default(),
-            remembered: 100_000,
+            signatures: 100_000,
         }
     }
 

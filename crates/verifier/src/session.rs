@@ -8,7 +8,7 @@ use countersign_core::Code;
 use countersign_core::Timestamp;
 
 use crate::live::Place;
-use crate::verifier::Shared;
+use crate::state::Shared;
 use crate::{Refused, Verified};
 
 /// How often a connection looks for itself: a clock that was set, or a machine that slept, wakes nobody.

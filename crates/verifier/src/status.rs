@@ -20,8 +20,8 @@ pub struct Status {
     pub entries: usize,
     /// How many keys it holds.
     pub keys: usize,
-    /// How many tokens it remembers.
-    pub remembered: usize,
+    /// How many tokens it remembers whose signatures it has verified.
+    pub signatures: usize,
     /// How many sessions of live connections wait to be told of their end.
     pub live: usize,
 }

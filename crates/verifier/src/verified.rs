@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use countersign_core::token::{self, Claims};
 
-use crate::verifier::Shared;
+use crate::state::Shared;
 use crate::{Refused, Session};
 
 /// The claims of an access token that passed every check. Only a verifier makes one.

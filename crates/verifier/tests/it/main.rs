@@ -5,7 +5,7 @@ mod api;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
-mod remembered;
+mod signatures;
 #[cfg(test)]
 mod variables;
 #[cfg(test)]

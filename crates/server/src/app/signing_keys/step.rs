@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use countersign_core::Timestamp;
 use countersign_core::token::{Algorithm, SigningKey};
+use countersign_core::{Every, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{Error, internal};
 use crate::random::Random;
 use crate::seal::MasterSecret;
-use crate::span::Every;
 use crate::store::{KeyMove, KeyState, LONGEST_ACCESS_TTL, SigningKeyRow};
 
 /// How long a key is published before it signs, so that every cache has it.

@@ -1,4 +1,4 @@
-//! Tokens that were accepted before: their signatures are not computed again.
+//! Tokens that were accepted before: their signatures are not verified again.
 //!
 //! ```text
 //!  token ──► SHA-256 of the whole text ──► one of 64 shards ──► what the signature proved
@@ -67,7 +67,7 @@ impl Hasher for AsItIs {
 }
 
 /// At most so many tokens; the oldest leave first, as they expire first.
-pub(crate) struct Cache {
+pub(crate) struct Signatures {
     shards: Box<[Mutex<Shard>]>,
     len: AtomicUsize,
     most: usize,
@@ -82,7 +82,7 @@ struct Shard {
     order: VecDeque<TokenHash>,
 }
 
-impl Cache {
+impl Signatures {
     pub(crate) fn new(most: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self { shards, len: AtomicUsize::new(0), most, next: AtomicUsize::new(0) }

@@ -14,7 +14,7 @@ fn seen() -> (Api, String) {
     let api = Api::synced();
     let token = api.token();
     api.verifier.verify_known(&shown(&token)).unwrap();
-    assert_eq!(api.verifier.status().remembered, 1);
+    assert_eq!(api.verifier.status().signatures, 1);
     (api, token)
 }
 
@@ -42,12 +42,12 @@ fn a_withdrawn_key_takes_its_tokens_along_and_so_does_one_that_left_the_set() {
     let until = api.clock.now().plus(Duration::from_hours(1));
     let kid = api.key.kid().to_owned();
     api.feed.apply(&Batch { keys: vec![(kid, until)], ..Batch::default() });
-    assert_eq!(api.verifier.status().remembered, 0);
+    assert_eq!(api.verifier.status().signatures, 0);
     assert_eq!(api.verifier.verify_known(&shown(&token)).unwrap_err(), Refused::Token(Reject::KeyUnknown));
 
     let (api, token) = seen();
     api.feed.keys(KeySet::default());
-    assert_eq!(api.verifier.status().remembered, 0);
+    assert_eq!(api.verifier.status().signatures, 0);
     assert_eq!(api.verifier.verify_known(&shown(&token)).unwrap_err(), Refused::Token(Reject::KeyUnknown));
 }
 
@@ -62,7 +62,7 @@ fn what_one_key_proved_does_not_count_for_another_of_its_name() {
     let (api, token) = seen();
     let same = KeySet::from_iter([api.key.public().unwrap().clone(), other.public().unwrap().clone()]);
     api.feed.keys(same);
-    assert_eq!(api.verifier.status().remembered, 1, "a rotation forgets nothing");
+    assert_eq!(api.verifier.status().signatures, 1, "a rotation forgets nothing");
     api.verifier.verify_known(&shown(&token)).unwrap();
 }
 
@@ -75,22 +75,22 @@ fn only_what_was_accepted_is_remembered() {
     api.feed.apply(&api.ended());
     assert!(api.verifier.verify_known(&shown(&token)).is_err());
     assert!(api.verifier.verify_known(&shown(&format!("{token}A"))).is_err());
-    assert_eq!(api.verifier.status().remembered, 0);
+    assert_eq!(api.verifier.status().signatures, 0);
 }
 
 #[test]
 fn memory_is_bounded_and_expired_tokens_leave_it() {
-    let api = Api::with(|policy| policy.remembered = 8).told();
+    let api = Api::with(|policy| policy.signatures = 8).told();
     for jti in 0..100 {
         let mut claims = api.claims();
         claims.jti = jti.to_string();
         let token = api.key.sign(&claims, "at+jwt").unwrap();
         api.verifier.verify_known(&shown(&token)).unwrap();
         api.verifier.verify_known(&shown(&token)).unwrap();
-        assert!(api.verifier.status().remembered <= 8);
+        assert!(api.verifier.status().signatures <= 8);
     }
-    assert!(api.verifier.status().remembered > 0);
+    assert!(api.verifier.status().signatures > 0);
     api.clock.advance(Duration::from_mins(16));
     (0..64).for_each(|_| api.heartbeat());
-    assert_eq!(api.verifier.status().remembered, 0);
+    assert_eq!(api.verifier.status().signatures, 0);
 }
