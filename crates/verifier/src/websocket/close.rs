@@ -18,6 +18,9 @@ pub struct Close {
 impl Close {
     /// The client is done.
     pub const DONE: Self = Self { code: 1000, reason: "" };
+    /// What stands behind a proxy cannot be reached. The stock client connects again after this, and would not
+    /// after 1011.
+    pub const AWAY: Self = Self { code: 1013, reason: Code::Unavailable.name() };
     /// A message is larger than it may be.
     pub const TOO_LARGE: Self = Self { code: 1009, reason: "Message too large" };
     /// A message is none of the protocol.
