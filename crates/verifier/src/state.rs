@@ -158,21 +158,18 @@ impl State {
     }
 
     /// Waits for newer keys, where they come from somewhere that can be asked; false if that is no use.
-    #[cfg_attr(not(feature = "remote"), expect(clippy::unused_async, reason = "nobody can be asked"))]
+    #[cfg(feature = "remote")]
     pub(crate) async fn newer_keys(&self, shown: &Shown<'_>) -> bool {
-        #[cfg(feature = "remote")]
-        if let Some(asking) = &self.asking {
-            let unverified = shown.token.and_then(|token| Unverified::parse(token).ok());
-            let kid = unverified.as_ref().and_then(Unverified::kid);
+        let unverified = shown.token.and_then(|token| Unverified::parse(token).ok());
+        let kid = unverified.as_ref().and_then(Unverified::kid);
+        match (&self.asking, kid) {
             // One that was withdrawn will not come back.
-            if kid.is_some_and(|kid| !self.denylist.denies_key(kid)) {
+            (Some(asking), Some(kid)) if !self.denylist.denies_key(kid) => {
                 asking.newest_keys().await;
-                return true;
+                true
             }
+            _ => false,
         }
-        #[cfg(not(feature = "remote"))]
-        let _nobody = shown;
-        false
     }
 
     pub(crate) fn keys(&self) -> Guard<Arc<Keys>> {
