@@ -32,18 +32,13 @@ impl Verifier {
         &self.0.policy
     }
 
-<<<<<<< HEAD
     /// Its replica of the deny-list.
     pub fn denylist(&self) -> &DenyList {
         &self.0.denylist
     }
 
-    /// Checks what a request shows. It waits for nobody, but when the token names a key that nobody has
-    /// announced: then the keys are fetched once.
-=======
     /// Checks what a request shows. Waits only if the token names a key that is not known: the auth server is
     /// asked for its keys then, now and again.
->>>>>>> main
     ///
     /// # Errors
     /// [`Refused`], whose [`code`](Refused::code) is the answer.
