@@ -192,7 +192,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
           const hint = line.hint()
           const isBehind = wasQueued || (hint && held && hint.depth > held.depth)
           if (isBehind && !isDone()) await fromPeers(queued)
-          if (isDone()) return false
+          if (isDone() || state.notBefore > world.now()) return false
           const asked = world.now()
           const answer = await line.renew(signal)
           // Called off too late to keep its cookies away: they are of a session that ended here.
@@ -306,7 +306,10 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
         } else if (event === 'online') {
           dispatch({ type: 'online', retryAt: world.now() + world.random() * 500 })
           finishLeaving()
-        } else if (event !== 'offline') {
+        } else if (event === 'hidden') {
+          // Also comes after `gone`, and must not open anything again.
+          schedule()
+        } else if (event === 'shown') {
           isGone = false
           channel.open()
           look()

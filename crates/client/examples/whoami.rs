@@ -1,0 +1,45 @@
+//! Logs in and says who that is.
+//!
+//! ```sh
+//! COUNTERSIGN_URL=http://localhost:4000 COUNTERSIGN_NAME=ann cargo run -p countersign-client --example whoami
+//! ```
+//!
+//! The password is `COUNTERSIGN_PASSWORD`, or a line of the standard input.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+
+use countersign_client::{Client, Config, Login};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+#[expect(clippy::disallowed_methods, reason = "an example that reads its environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn ask(name: &str, question: &str) -> io::Result<String> {
+    if let Some(answer) = environment(name) {
+        return Ok(answer);
+    }
+    write!(io::stderr(), "{question}: ")?;
+    let mut line = Zeroizing::new(String::new());
+    io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end().to_owned())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let url = environment("COUNTERSIGN_URL").unwrap_or_else(|| "http://localhost:4000".to_owned());
+    let client = Client::new(Config::new(&url))?;
+    let login = Login::new(ask("COUNTERSIGN_NAME", "Name")?, ask("COUNTERSIGN_PASSWORD", "Password")?);
+    client.login(login).await?;
+
+    let query = serde_json::json!({ "query": "{ me { id email username roles } }" });
+    let request = client.http().post(format!("{url}/graphql")).json(&query);
+    let answer: Value = client.send(request).await?.json().await?;
+    writeln!(io::stdout(), "{:#}", answer.pointer("/data/me").unwrap_or(&answer))?;
+
+    client.logout().await?;
+    Ok(())
+}

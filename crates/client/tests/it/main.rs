@@ -1,0 +1,14 @@
+//! The client against the real server, in one binary so that it links once.
+
+#[cfg(test)]
+mod relay;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod send;
+#[cfg(test)]
+mod session;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod time;
