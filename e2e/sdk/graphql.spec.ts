@@ -1,5 +1,5 @@
 import type { Page } from '@playwright/test'
-import { expect, expectStatus, later, rounds, signUp, status, test, token } from './scenario.ts'
+import { expect, expectStatus, later, milliseconds, rounds, signUp, status, test, token } from './scenario.ts'
 
 const life = 900_000
 /** Apollo Client 3 wraps what a link says. */
@@ -118,4 +118,25 @@ test('42 a listener that calls everything does not deadlock', async ({ tabs, fig
   expect(await token(page)).toBe(null)
   expect(await status(page)).toBe('signedOut')
   figure('tokens, refreshes and a sign-out from inside listeners')
+})
+
+test('33 graphql-ws: a refresh of 5 s before the socket opens costs no connection', async ({
+  app,
+  tabs,
+  figure,
+}) => {
+  const page = await tabs.open('/socket')
+  await signUp(page)
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'visibilityState', { get: () => 'hidden', configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  })
+  await later(page, life + 1_000, false)
+  app.weather = { delay: 5_000 }
+  const began = performance.now()
+  await page.evaluate(() => void window.subscribe())
+  await expect.poll(() => page.evaluate(() => window.ticks.length)).toBeGreaterThan(2)
+  expect(milliseconds(began)).toBeGreaterThan(4_900)
+  expect(app.graphql.opened).toBe(1)
+  figure('1 socket, opened when the token was there')
 })

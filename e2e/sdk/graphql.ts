@@ -59,7 +59,7 @@ export class GraphqlApi {
 
   /** Takes the upgrades of `/ws`. */
   attach(server: Server): void {
-    const schema = buildSchema('type Query { _: Int } type Subscription { tick: Int }')
+    const schema = buildSchema('type Query { _: Int } type Subscription { tick: Float }')
     const sockets = new WebSocketServer({ server, path: '/ws' })
     const graphql = makeServer<{ authorization?: string }, { arm: (token: string) => Promise<boolean> }>({
       connectionInitWaitTimeout: 3_000,

@@ -63,33 +63,17 @@ test('32 graphql-ws: a server that knows no re-authentication is left in time an
   figure(`${app.graphql.opened - 1} reconnections, at most ${silence} ms between two events (50 apart)`)
 })
 
-test('33 graphql-ws: a refresh of 5 s before the socket opens costs no connection', async ({
-  app,
-  tabs,
-  figure,
-}) => {
-  const page = await tabs.open('/socket')
-  await signUp(page)
-  await page.evaluate(() => {
-    Object.defineProperty(document, 'visibilityState', { get: () => 'hidden', configurable: true })
-    document.dispatchEvent(new Event('visibilitychange'))
-  })
-  await page.waitForTimeout(4_500)
-  app.weather = { delay: 5_000 }
-  const began = performance.now()
-  await page.evaluate(() => void window.subscribe())
-  await expect.poll(() => page.evaluate(() => window.ticks.length)).toBeGreaterThan(2)
-  expect(milliseconds(began)).toBeGreaterThan(4_900)
-  expect(app.graphql.opened).toBe(1)
-  figure('1 socket, opened when the token was there')
-})
-
-test('34 graphql-ws: a sign-out closes the socket for good; the end of a session is asked about once', async ({
+test('34 graphql-ws: 4401 subscribes again; a sign-out closes for good; the end of a session is asked about once', async ({
   app,
   tabs,
   figure,
 }) => {
   const page = await subscribed(tabs)
+  // What a stock client takes as the end of everything.
+  app.graphql.closeAll(4401, 'Unauthorized')
+  await expect.poll(() => app.graphql.opened).toBe(2)
+  await expect.poll(() => app.graphql.subscribed).toBe(2)
+  app.graphql.opened = 1
   const began = performance.now()
   await page.evaluate(() => void window.session.signOut())
   await expect.poll(() => app.graphql.open, { intervals: [5] }).toBe(0)

@@ -90,6 +90,15 @@ export function sessionSocket(
     on: {
       opened: opened => {
         socket = opened as WebSocket
+        const { onclose } = socket
+        // A stock client gives up for good on 4401, which many servers say of an expired token.
+        socket.onclose = event => {
+          const { code, reason } = event
+          onclose?.call(
+            opened as WebSocket,
+            code === 4401 ? new CloseEvent('close', { code: forbidden, reason }) : event,
+          )
+        }
         release ??= session.hold()
         // The refresh said that the session ended: whoever subscribes is told so, and nothing is sent.
         if (verdict && isSignedOut()) socket.close(forbidden, 'signed out')
