@@ -44,11 +44,14 @@ pub(super) async fn answer(
 ) {
     let mut last: Option<Timestamp> = None;
     while let Some(waiting) = asked.recv().await {
-        let Some(now) = state.upgrade().map(|state| state.clock.now()) else { return };
+        let Some((now, seen)) = state.upgrade().map(|state| (state.clock.now(), Arc::clone(&state.keys())))
+        else {
+            return;
+        };
         if last.is_none_or(|last| now.since(last) >= COOL_DOWN) {
             last = Some(now);
             match (link.keys().await, state.upgrade()) {
-                (Ok(keys), Some(state)) => state.accept_keys(keys),
+                (Ok(keys), Some(state)) => state.accept_keys_since(&seen, keys),
                 (Err(error), _) => tracing::warn!(%error, "the keys cannot be fetched"),
                 (Ok(_), None) => return,
             }

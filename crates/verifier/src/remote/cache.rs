@@ -44,7 +44,7 @@ pub(super) fn load(path: &Path, state: &State) -> io::Result<bool> {
         state.apply(batch);
     }
     state.accept_keys(keys);
-    state.known_until(known.as_of);
+    state.freshness.known(known.as_of, state.clock.now());
     Ok(true)
 }
 
@@ -69,11 +69,11 @@ pub(super) async fn keep(path: std::path::PathBuf, state: Weak<State>) {
 /// Writes the file, whole or not at all.
 fn save(path: &Path, state: &State) -> io::Result<()> {
     // First the moment, then the entries: those that come between are in the file, and do no harm.
-    let Some(as_of) = state.synced() else { return Ok(()) };
+    let Some(as_of) = state.freshness.known_until() else { return Ok(()) };
     let known = Known {
         issuer: state.policy.checks.issuer.clone(),
         as_of,
-        jwks: state.keys().to_jwks(),
+        jwks: state.keys().set.to_jwks(),
         entries: state.denylist.batches().collect(),
     };
     let half = path.with_extension("new");
