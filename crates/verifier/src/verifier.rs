@@ -8,7 +8,7 @@ use countersign_core::token::Reject;
 
 use crate::counters;
 use crate::state::{Shared, State};
-use crate::{Feed, Policy, Refused, Shown, Status, Verified};
+use crate::{DenyList, Feed, Policy, Refused, Shown, Status, Verified};
 
 /// Checks access tokens against keys and a deny-list that a [`Feed`] keeps fresh. Clones are the same verifier.
 #[derive(Clone, Debug)]
@@ -30,6 +30,11 @@ impl Verifier {
     /// What it insists on.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
+    }
+
+    /// Its replica of the deny-list.
+    pub fn denylist(&self) -> &DenyList {
+        &self.0.denylist
     }
 
     /// Checks what a request shows. Waits only if the token names a key that is not known: the auth server is
