@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -25,6 +25,8 @@ use crate::socket;
 
 /// The most that the headers of a request may take, in bytes.
 const LONGEST_HEADERS: usize = 64 * 1024;
+/// The header in which a proxy that asks finds what its client is told.
+const REFUSAL: HeaderName = HeaderName::from_static("x-countersign-refusal");
 /// WebSockets at once.
 const SOCKETS: usize = 10_000;
 
@@ -109,10 +111,22 @@ async fn pass(
     forward::forward(&gate.connections, upstream, &gate.settings, &peer, &caller, request).await
 }
 
-/// Forward-auth: whether another proxy may pass a request on, and what it then says of its caller.
-async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Error> {
+/// Forward-auth: whether another proxy may pass a request on, and what it then says of its caller. Some proxies
+/// can hand on headers of a refusal, and not its body.
+async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> Response {
+    admit(&gate, &request).await.unwrap_or_else(|error| {
+        let told = HeaderValue::from_str(&error.json().to_string());
+        let mut response = error.into_response();
+        if let Ok(told) = told {
+            response.headers_mut().insert(REFUSAL, told);
+        }
+        response
+    })
+}
+
+async fn admit(gate: &Gate, request: &Request) -> Result<Response, Error> {
     metrics::counter!("countersign_gateway_requests_total").increment(1);
-    judge(&request)?;
+    judge(request)?;
     let caller = Caller::of(request.headers(), &gate.verifier, &gate.settings).await?;
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
