@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
@@ -101,7 +101,7 @@ async fn pass(
     request: Request,
 ) -> Result<Response, Error> {
     metrics::counter!("countersign_gateway_requests_total").increment(1);
-    judge(&request)?;
+    judge(request.method(), request.headers())?;
     let peer = gate.peer(peer, &request);
     if socket::wanted(request.headers()) {
         return socket::open(gate, peer, request).await;
@@ -113,8 +113,8 @@ async fn pass(
 
 /// Forward-auth: whether another proxy may pass a request on, and what it then says of its caller. Some proxies
 /// can hand on headers of a refusal, and not its body.
-async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> Response {
-    admit(&gate, &request).await.unwrap_or_else(|error| {
+async fn verify(State(gate): State<Arc<Gate>>, method: Method, headers: HeaderMap) -> Response {
+    admit(&gate, &method, &headers).await.unwrap_or_else(|error| {
         let told = HeaderValue::from_str(&error.json().to_string());
         let mut response = error.into_response();
         if let Ok(told) = told {
@@ -124,10 +124,10 @@ async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> Response {
     })
 }
 
-async fn admit(gate: &Gate, request: &Request) -> Result<Response, Error> {
+async fn admit(gate: &Gate, method: &Method, headers: &HeaderMap) -> Result<Response, Error> {
     metrics::counter!("countersign_gateway_requests_total").increment(1);
-    judge(request)?;
-    let caller = Caller::of(request.headers(), &gate.verifier, &gate.settings).await?;
+    judge(method, headers)?;
+    let caller = Caller::of(headers, &gate.verifier, &gate.settings).await?;
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     caller.variables().set(response.headers_mut());
@@ -135,12 +135,12 @@ async fn admit(gate: &Gate, request: &Request) -> Result<Response, Error> {
 }
 
 /// What no API should have to look at.
-fn judge(request: &Request) -> Result<(), Error> {
+fn judge(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
     // TRACE would tell the client what we told the API, and CONNECT would lead around us.
-    if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+    if matches!(*method, Method::TRACE | Method::CONNECT) {
         return Err(Error::Method);
     }
-    let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > LONGEST_HEADERS { Err(Error::TooLarge) } else { Ok(()) }
 }
 
