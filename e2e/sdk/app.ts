@@ -6,9 +6,12 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Page } from '@playwright/test'
 import { buildSync } from 'esbuild'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { type Flags, Stack } from '../stack.ts'
+import { GraphqlApi } from './graphql.ts'
+import type {} from './pages/core.ts'
 
 export interface Asked {
   path: string
@@ -42,8 +45,9 @@ const limits = {
 }
 
 /** The pages of `pages/`, bundled with the package as it is published. */
-const bundle = (entry: string): string =>
+const bundle = (entry: string, alias: Record<string, string> = {}): string =>
   buildSync({
+    alias,
     entryPoints: [`${import.meta.dirname}/pages/${entry}.ts`],
     bundle: true,
     format: 'esm',
@@ -64,6 +68,7 @@ export class App {
   csp = "default-src 'self'; require-trusted-types-for 'script'"
   readonly #server: Server
   readonly #pages = new Map<string, string>()
+  readonly graphql = new GraphqlApi(token => this.#verify(token))
   #keys: ReturnType<typeof createRemoteJWKSet> | undefined
 
   private constructor(stack: Stack, server: Server, url: string) {
@@ -78,6 +83,7 @@ export class App {
     const url = `http://localhost:${(server.address() as AddressInfo).port}`
     const stack = await Stack.start({ ...limits, origins: url, ...flags })
     const app = new App(stack, server, url)
+    app.graphql.attach(server)
     server.on('request', (request, response) => {
       app.#serve(request, response).catch(error => response.destroy(error))
     })
@@ -107,6 +113,28 @@ export class App {
     this.asked.length = 0
     this.weather = {}
     this.refuseNext = 0
+    this.graphql.reset()
+  }
+
+  /** Ends a page's session as its user does from another device's list. */
+  async revoke(page: Page): Promise<number> {
+    const bearer = await page.evaluate(() => window.session.getAccessToken())
+    const sid = await page.evaluate(() => window.session.getSnapshot().sid)
+    const cookies = await page.context().cookies()
+    const answer = await fetch(`${this.stack.url}/auth/sessions/${sid}`, {
+      method: 'DELETE',
+      headers: {
+        authorization: `Bearer ${bearer}`,
+        'content-type': 'application/json',
+        cookie: cookies.map(({ name, value }) => `${name}=${value}`).join('; '),
+      },
+    })
+    return answer.status
+  }
+
+  async #verify(token: string): Promise<{ sub?: string; sid?: unknown; exp?: number }> {
+    this.#keys ??= createRemoteJWKSet(new URL('/.well-known/jwks.json', this.stack.url))
+    return (await jwtVerify(token, this.#keys, { audience: 'api', clockTolerance: 0 })).payload
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -118,6 +146,7 @@ export class App {
       asked.status = response.writableEnded ? response.statusCode : 0
     })
     if (path.startsWith('/auth/')) await this.#forward(request, body, response)
+    else if (path === '/api/graphql') await this.graphql.answer(request, response)
     else if (path.startsWith('/api')) await this.#api(request, body, response)
     else this.#page(path, response)
   }
@@ -163,10 +192,9 @@ export class App {
           'www-authenticate': 'Bearer error="invalid_token"',
         })
         .end(JSON.stringify({ error: { code, message: code, action: 'refresh' } }))
-    this.#keys ??= createRemoteJWKSet(new URL('/.well-known/jwks.json', this.stack.url))
     try {
       const [, token = ''] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? []
-      const { payload } = await jwtVerify(token, this.#keys, { audience: 'api', clockTolerance: 0 })
+      const payload = await this.#verify(token)
       if (this.refuseNext-- > 0) return void refuse('CLAIMS_STALE')
       response.writeHead(200, { 'content-type': 'application/json' })
       response.end(JSON.stringify({ sub: payload.sub, sid: payload.sid, length: body.length }))
@@ -180,7 +208,9 @@ export class App {
     if (script) {
       let text = this.#pages.get(script)
       if (text === undefined) {
-        text = bundle(script)
+        // One source for both: `apollo3` is the page `apollo` with the major before.
+        const isOld = script === 'apollo3'
+        text = isOld ? bundle('apollo', { '@apollo/client': 'apollo-client-3' }) : bundle(script)
         this.#pages.set(script, text)
       }
       response.writeHead(200, { 'content-type': 'text/javascript', 'cache-control': 'max-age=60' }).end(text)

@@ -61,6 +61,18 @@ impl Verifier {
         self.counted(self.judge(shown))
     }
 
+    /// Waits until it can judge: for a start that should not answer 503 first.
+    pub async fn ready(&self) {
+        loop {
+            // Before the check: news that come between the two are kept.
+            let told = self.0.told.notified();
+            if self.0.readiness(self.0.clock.now()).is_ok() {
+                return;
+            }
+            told.await;
+        }
+    }
+
     /// How it is.
     pub fn status(&self) -> Status {
         let now = self.0.clock.now();
