@@ -44,6 +44,6 @@ pub(super) async fn verify(State(app): State<Arc<App>>, headers: HeaderMap) -> R
 
 async fn caller(app: &App, headers: &HeaderMap) -> Result<Variables, countersign_verifier::Refused> {
     let verifier = app.verifier();
-    let verified = verifier.verify(&Shown::of(headers, verifier.policy())?).await?;
-    Variables::of(&verified, asked_role(headers)?)
+    let known = verifier.verify(&Shown::of(headers, verifier.policy())?).await?;
+    Variables::of(&known, asked_role(headers)?)
 }
