@@ -12,13 +12,18 @@ const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : []
 
 export default defineConfig({
   testDir: '.',
-  testMatch: '*.spec.ts',
+  testMatch: '**/*.spec.ts',
   outputDir: '../test-results',
-  reporter: 'list',
+  reporter: [['list'], ['./sdk/scenarios.ts']],
+  projects: [
+    { name: 'page', testIgnore: 'sdk/**' },
+    // Many tabs at once: what a trace costs would be most of what is measured.
+    { name: 'sdk', testMatch: 'sdk/*.spec.ts', use: { trace: 'off' } },
+  ],
   forbidOnly: true,
   workers: 1,
   timeout: 60_000,
-  globalTimeout: 600_000,
+  globalTimeout: 1_800_000,
   expect: { timeout: 15_000 },
   use: {
     screenshot: 'only-on-failure',
@@ -26,6 +31,8 @@ export default defineConfig({
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [...quiet, ...sandbox],
+      // Playwright switches it off, and pages come back from it in every real browser.
+      ignoreDefaultArgs: ['--disable-back-forward-cache'],
     },
   },
 })

@@ -1,13 +1,13 @@
 //! Where configuration comes from: flags, then `COUNTERSIGN_*`, then the TOML file, then the defaults.
 
-use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, Command, Parser};
+use clap::{Args, Parser};
 use countersign_server::config::{Config, Settings};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use toml::{Table, Value};
+
+use crate::layers::{Faults, Layers};
 
 /// What the help texts end with.
 pub(crate) const WORDS: &str = "\
@@ -143,19 +143,6 @@ pub(crate) struct Flags {
     development: Option<String>,
 }
 
-/// Every fault of a configuration, a line each.
-#[derive(Debug)]
-pub(crate) struct Faults(Vec<String>);
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the configuration is not right:")?;
-        self.0.iter().try_for_each(|fault| write!(f, "\n  {}", fault.trim_end().replace('\n', "\n  ")))
-    }
-}
-
-impl std::error::Error for Faults {}
-
 #[derive(Parser)]
 struct Environment {
     #[command(flatten)]
@@ -170,69 +157,22 @@ impl Flags {
 
     /// The configuration that flags, environment and file make together, with every fault of it at once.
     pub(crate) fn load(&self) -> anyhow::Result<Config> {
-        let mut faults = Vec::new();
-        let mut table =
-            self.config.as_deref().map_or_else(|| Ok(Table::new()), read).unwrap_or_else(|fault| {
-                faults.push(fault);
-                Table::new()
-            });
-        table.extend(Table::try_from(self)?);
+        let mut layers = Layers::of(self.config.as_deref(), self)?;
         for claim in &self.claims {
             match claim.split_once('=') {
-                Some((name, template)) => add_claim(&mut table, name, template),
-                None => faults.push(format!("claim: `{claim}` is not of the form NAME=TEMPLATE")),
+                Some((name, template)) => add_claim(&mut layers.table, name, template),
+                None => layers.faults.push(format!("claim: `{claim}` is not of the form NAME=TEMPLATE")),
             }
         }
-        let defaults = Table::try_from(Config::default())?;
-        let mut good = Table::new();
-        for (name, value) in table {
-            match setting(&name, value, &defaults) {
-                Ok(value) => drop(good.insert(name, value)),
-                Err(fault) => faults.push(format!("{name}: {fault}")),
-            }
-        }
-        let config = Config::deserialize(good)?;
-        // Defaults stand in for what was refused above, so that the rest is judged as well.
-        faults.extend(config.clone().check(config.listen.port()).err().unwrap_or_default());
-        if faults.is_empty() { Ok(config) } else { Err(Faults(faults).into()) }
-    }
-}
-
-fn read(path: &Path) -> Result<Table, String> {
-    let fault = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
-    let text = fs::read_to_string(path).map_err(|error| fault(&error))?;
-    text.parse().map_err(|error| fault(&error))
-}
-
-/// Judges one setting alone. Text stands for a switch or a number where the setting is one.
-fn setting(name: &str, value: Value, defaults: &Table) -> Result<Value, String> {
-    let default = defaults.get(name);
-    if default.is_none() && !OPTIONAL.contains(&name) {
-        return Err("there is no such setting".into());
-    }
-    let value = match (default, value) {
-        (Some(Value::Boolean(_)), Value::String(text)) => Value::Boolean(switch(&text)?),
-        (Some(Value::Integer(_)), Value::String(text)) => {
-            Value::Integer(text.parse().map_err(|_| format!("`{text}` is not a whole number"))?)
-        }
-        // So that a duration without its unit is told what is missing.
-        (Some(Value::String(_)), Value::Integer(number)) => Value::String(number.to_string()),
-        (_, value) => value,
-    };
-    let alone = Table::from_iter([(name.to_owned(), value.clone())]);
-    Config::deserialize(alone).map(|_| value).map_err(|error| error.message().trim().to_owned())
-}
-
-fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "on" | "true" | "yes" | "1" => Ok(true),
-        "off" | "false" | "no" | "0" => Ok(false),
-        _ => Err(format!("`{text}` is neither on nor off")),
+        let (config, faults) = layers.settle::<Config>(&OPTIONAL)?;
+        // Defaults stand in for what was refused, so that the rest is judged as well.
+        faults.and(config.clone().check(config.listen.port()).err())?;
+        Ok(config)
     }
 }
 
 /// Settings that the default configuration leaves out.
-pub(crate) const OPTIONAL: [&str; 2] = ["tls_cert", "tls_key"];
+const OPTIONAL: [&str; 2] = ["tls_cert", "tls_key"];
 
 fn add_claim(table: &mut Table, name: &str, template: &str) {
     let claims = table.entry("claims").or_insert_with(|| Value::Table(Table::new()));
@@ -243,31 +183,7 @@ fn add_claim(table: &mut Table, name: &str, template: &str) {
 
 /// Judges the configuration for a server on `port`.
 pub(crate) fn check(config: Config, port: u16) -> anyhow::Result<Settings> {
-    config.check(port).map_err(|faults| Faults(faults).into())
-}
-
-/// Adds to each flag's help the default of its setting, which only [`Config::default`] knows.
-pub(crate) fn show_defaults(command: Command) -> Command {
-    let defaults = Table::try_from(Config::default()).unwrap_or_default();
-    command.mut_args(|arg| match (arg.get_help(), defaults.get(arg.get_id().as_str()).and_then(shown)) {
-        (Some(help), Some(default)) => {
-            let help = format!("{help} [default: {default}]");
-            arg.help(help).hide_env(true)
-        }
-        _ => arg.hide_env(true),
-    })
-}
-
-/// A setting's value as a flag takes it, if there is anything to show.
-pub(crate) fn shown(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::Boolean(on) => (if *on { "on" } else { "off" }).to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().filter_map(shown).collect::<Vec<_>>().join(","),
-        Value::Table(_) => String::new(),
-        other => other.to_string(),
-    };
-    (!text.is_empty()).then_some(text)
+    config.check(port).map_err(|faults| Faults::from(faults).into())
 }
 
 #[cfg(test)]
@@ -275,16 +191,11 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::layers;
 
     #[test]
     fn every_setting_has_a_flag_and_every_flag_a_setting() {
-        let command = Environment::command();
-        let mut flags: Vec<_> = command.get_arguments().map(|arg| arg.get_id().as_str().to_owned()).collect();
-        flags.retain(|flag| !["config", "help"].contains(&flag.as_str()));
-        let mut settings: Vec<_> = Table::try_from(Config::default()).unwrap().keys().cloned().collect();
-        settings.extend(OPTIONAL.map(str::to_owned));
-        flags.sort_unstable();
-        settings.sort_unstable();
+        let (flags, settings) = layers::names::<Config>(&Environment::command(), &OPTIONAL);
         assert_eq!(flags, settings);
     }
 }

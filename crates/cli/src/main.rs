@@ -2,7 +2,9 @@
 
 mod config;
 mod doctor;
+mod gateway;
 mod keys;
+mod layers;
 mod open;
 mod print;
 mod reference;
@@ -16,8 +18,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use countersign_core::{Clock, SystemClock};
+use countersign_server::config::Config;
 
 use crate::config::Flags;
+use crate::layers::{Faults, show_defaults};
 use crate::open::Place;
 
 #[global_allocator]
@@ -38,6 +42,9 @@ enum Command {
     /// Run the auth server; the default command.
     #[command(after_help = config::WORDS)]
     Serve(Box<Flags>),
+    /// Check tokens before an API in any language, as its proxy or for another one.
+    #[command(after_help = gateway::WORDS)]
+    Gateway(Box<gateway::GatewayFlags>),
     /// Look after the accounts.
     #[command(subcommand)]
     Users(users::Users),
@@ -63,7 +70,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command = config::show_defaults(Cli::command()).mut_subcommand("serve", config::show_defaults);
+    let command = show_defaults::<Config>(Cli::command())
+        .mut_subcommand("serve", show_defaults::<Config>)
+        .mut_subcommand("gateway", show_defaults::<countersign_gateway::config::Config>);
     let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     run(cli).unwrap_or_else(|error| {
         match error.downcast_ref::<io::Error>() {
@@ -71,7 +80,7 @@ fn main() -> ExitCode {
             Some(pipe) if pipe.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
             _ => eprintln!("countersign: {error:#}"),
         }
-        if error.is::<config::Faults>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        if error.is::<Faults>() { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
 }
 
@@ -79,6 +88,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         None => in_runtime(serve::run(cli.flags)),
         Some(Command::Serve(flags)) => in_runtime(serve::run(*flags)),
+        Some(Command::Gateway(flags)) => in_runtime(gateway::run(*flags)),
         Some(Command::Users(command)) => in_runtime(users::run(command)),
         Some(Command::Sessions(command)) => in_runtime(sessions::run(command)),
         Some(Command::Keys(command)) => in_runtime(keys::run(command)),

@@ -13,10 +13,7 @@ use crate::config::{self, Flags};
 use crate::{open, print};
 
 pub(crate) async fn run(flags: Flags) -> anyhow::Result<ExitCode> {
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(std::io::stderr)
-        .init();
+    log();
     let config = flags.load()?;
     let listen = config.listen;
     let mut bound = Bound::new(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
@@ -32,17 +29,29 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<ExitCode> {
     let app = open::app(settings).await?;
     let router = countersign_server::router(Arc::clone(&app), Some(metrics));
     let upkeep = tokio::spawn(countersign_server::upkeep(app));
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stopped = stopped()?;
     print::line(format_args!("Countersign is ready: {issuer}"))?;
-    bound
-        .serve(router, async move {
-            tokio::select! {
-                _ = terminate.recv() => (),
-                _ = interrupt.recv() => (),
-            }
-        })
-        .await;
+    bound.serve(router, stopped).await;
     upkeep.abort();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Begins to write to standard error what happens.
+pub(crate) fn log() {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Resolves when an operator ends the process.
+pub(crate) fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+    })
 }

@@ -50,7 +50,7 @@ impl Caller {
             }
             _ => {
                 let known = verifier.verify(&shown).await?;
-                Self::known(&known, shown.token.as_deref().unwrap_or_default(), role)
+                Self::known(&known, shown.token.unwrap_or_default(), role)
             }
         }
     }

@@ -33,6 +33,8 @@ pub struct Config {
     pub issuer: String,
     /// A service key of the auth server, with the scope `revocations`.
     pub service_key: SecretText,
+    /// A file with the service key, which whoever reads files has put into `service_key`.
+    pub service_key_file: PathBuf,
     /// A file that keeps keys and deny-list, for a start while the auth server is away; empty keeps none.
     pub cache_file: PathBuf,
     /// The `aud` of the tokens.
@@ -56,6 +58,8 @@ pub struct Config {
     pub identity: Identity,
     /// The API's admin secret, with which it believes session variables.
     pub admin_secret: SecretText,
+    /// A file with the admin secret, which whoever reads files has put into `admin_secret`.
+    pub admin_secret_file: PathBuf,
     /// The role of requests without a token; empty refuses them.
     pub anonymous_role: String,
     /// Whether the API gets the fingerprint cookie.
@@ -76,6 +80,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             issuer: String::new(),
             service_key: SecretText::default(),
+            service_key_file: PathBuf::new(),
             cache_file: PathBuf::new(),
             audience: "api".into(),
             token_type: "at+jwt".into(),
@@ -87,6 +92,7 @@ impl Default for Config {
             upstream_timeout: Span(Duration::from_mins(1)),
             identity: Identity::Token,
             admin_secret: SecretText::default(),
+            admin_secret_file: PathBuf::new(),
             anonymous_role: String::new(),
             pass_fingerprint_cookie: false,
             origins: Vec::new(),

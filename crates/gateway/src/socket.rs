@@ -180,7 +180,7 @@ impl Conversation {
         let mut headers = self.parts.headers.clone();
         let verified = self.guard.verified().ok_or(Refused::TokenMissing)?;
         let of_upgrade = Shown::of(&headers, policy)?.token;
-        let token = payload::token(&init.payload).or(of_upgrade.as_deref()).ok_or(Refused::TokenMissing)?;
+        let token = payload::token(&init.payload).or(of_upgrade).ok_or(Refused::TokenMissing)?;
         let role =
             payload::role(&init.payload)?.map_or_else(|| asked_role(&headers), |role| Ok(Some(role)))?;
         let caller = Caller::known(&verified, token, role)?;

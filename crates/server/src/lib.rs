@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 pub use countersign_core::{Every, Span};
@@ -57,6 +58,10 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// What the server does beside answering; runs until dropped.
 pub async fn upkeep(app: Arc<app::App>) {
+    // A task of its own: a logout must not wait for a sweep.
+    let mut following = JoinSet::new();
+    let followed = Arc::clone(&app);
+    following.spawn(async move { followed.follow_denylist().await });
     let mut keys = tokio::time::interval(KEYS_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     keys.set_missed_tick_behavior(MissedTickBehavior::Delay);

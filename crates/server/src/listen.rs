@@ -20,6 +20,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{self, ServerConfig};
 use tower::ServiceExt;
@@ -30,6 +31,20 @@ const CONNECTIONS: usize = 10_000;
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long requests that are under way get to finish at the end.
 const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a client may leave what it is sent in its socket.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// With each request: tells when the server stops, for answers that would go on for ever.
+#[derive(Clone)]
+pub(crate) struct Ending(watch::Receiver<()>);
+
+impl Ending {
+    /// Resolves when the server stops.
+    pub(crate) async fn begun(mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
 
 /// Sockets that are bound, and serve nothing yet.
 pub struct Bound {
@@ -104,6 +119,7 @@ impl Bound {
                     tls: self.tls.clone(),
                     graceful: Arc::clone(&graceful),
                     slots: Arc::clone(&slots),
+                    ending: Ending(ended.clone()),
                 };
                 tokio::spawn(door.accept(listener, ended.clone()))
             })
@@ -126,6 +142,7 @@ struct Door {
     tls: Option<TlsAcceptor>,
     graceful: Arc<GracefulShutdown>,
     slots: Arc<Semaphore>,
+    ending: Ending,
 }
 
 impl Door {
@@ -155,6 +172,8 @@ impl Door {
 
     async fn open(self, stream: TcpStream, peer: SocketAddr) {
         let _slower = stream.set_nodelay(true);
+        let mut stream = Box::pin(TimeoutStream::new(stream));
+        stream.as_mut().set_write_timeout_pinned(Some(WRITTEN_WITHIN));
         match &self.tls {
             None => self.converse(stream, peer).await,
             Some(tls) => match tokio::time::timeout(HEADERS_WITHIN, tls.accept(stream)).await {
@@ -166,10 +185,11 @@ impl Door {
     }
 
     async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr) {
-        let Self { router, graceful, .. } = self;
+        let Self { router, graceful, ending, .. } = self;
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(ending.clone());
             router.clone().oneshot(request)
         });
         let mut builder = Builder::new(TokioExecutor::new());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use countersign_core::{ManualClock, Timestamp};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use crate::app::{App, Deps};
 use crate::config::{Config, Limit};
@@ -26,6 +27,7 @@ pub struct TestServer {
     /// Where its database is.
     pub folder: TempDir,
     _stop: oneshot::Sender<()>,
+    _following: JoinSet<()>,
 }
 
 /// The configuration that tests start from: no limits, and passwords of 8 bytes.
@@ -61,9 +63,13 @@ impl TestServer {
         let app = App::start(settings, deps).await?;
         let (stop, stopped) = oneshot::channel();
         let router = crate::router(Arc::clone(&app), None);
+        let mut following = JoinSet::new();
+        let followed = Arc::clone(&app);
+        following.spawn(async move { followed.follow_denylist().await });
+        app.denylist_read().await?;
         tokio::spawn(bound.serve(router, async move {
             let _either = stopped.await;
         }));
-        Ok(Self { url, clock, app, folder, _stop: stop })
+        Ok(Self { url, clock, app, folder, _stop: stop, _following: following })
     }
 }

@@ -21,7 +21,8 @@ impl Feed {
         self.0.apply(batch);
     }
 
-    /// That everything up to a moment has been told: from the first one on the verifier answers.
+    /// That everything up to a moment has been told: from the first one on the verifier answers. Comes each
+    /// second, and is the occasion on which the verifier lets go of what has passed.
     pub fn heartbeat(&self, heartbeat: Heartbeat) {
         self.0.heartbeat(heartbeat);
     }

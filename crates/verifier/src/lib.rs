@@ -11,12 +11,16 @@
 //! Where the stream comes from is not this picture's matter: over the network, or in the auth server itself from
 //! its own database, where the same verifier guards its own subscriptions.
 
+mod counters;
 mod denylist;
 mod feed;
+mod freshness;
 #[cfg(feature = "graphql")]
 pub mod graphql;
+mod keys;
 #[cfg(feature = "axum")]
 mod layer;
+mod live;
 mod policy;
 mod refused;
 #[cfg(feature = "remote")]
@@ -24,8 +28,8 @@ mod remote;
 mod session;
 mod shown;
 mod signatures;
-mod skew;
 mod state;
+mod status;
 pub mod variables;
 mod verified;
 mod verifier;
@@ -34,6 +38,7 @@ pub mod websocket;
 
 pub use denylist::DenyList;
 pub use feed::Feed;
+pub use freshness::Skew;
 #[cfg(feature = "axum")]
 pub use layer::{RoleLayer, RoleService, VerifierLayer, VerifierService};
 pub use policy::{FingerprintPolicy, Policy, Staleness};
@@ -42,5 +47,6 @@ pub use refused::{Refused, Unready};
 pub use remote::{BuildError, Builder};
 pub use session::{Ended, NotNewer, Session};
 pub use shown::Shown;
+pub use status::Status;
 pub use verified::Verified;
-pub use verifier::{Status, Verifier};
+pub use verifier::Verifier;

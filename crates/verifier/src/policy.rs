@@ -54,6 +54,9 @@ pub struct Policy {
     pub sibling_hosts: bool,
     /// What happens without news.
     pub staleness: Staleness,
+    /// How many tokens are remembered whose signatures were verified, so that they are not verified again. One
+    /// takes about a kilobyte.
+    pub signatures: usize,
 }
 
 impl Policy {
@@ -64,6 +67,7 @@ impl Policy {
             fingerprint: FingerprintPolicy::default(),
             sibling_hosts: false,
             staleness: Staleness::default(),
+            signatures: 100_000,
         }
     }
 

@@ -6,6 +6,8 @@ use countersign_core::Code;
 use countersign_core::token::Reject;
 use serde_json::{Value, json};
 
+use crate::Skew;
+
 /// A request that does not get through. `Display` is for logs; [`code`](Self::code) and
 /// [`message`](Self::message) are for the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,9 +52,9 @@ pub enum Unready {
     /// It has never had the auth server's keys and deny-list.
     #[error("the auth server has not been reached yet")]
     NeverSynced,
-    /// Its clock and the auth server's differ by this much.
-    #[error("the clocks of this machine and the auth server differ by {0:?}")]
-    Skewed(Duration),
+    /// Its clock and the auth server's differ by more than the leeway.
+    #[error("the clock of this machine is {0} the auth server's")]
+    Skewed(Skew),
     /// It has had no news for this long, and its policy is to refuse then.
     #[error("no news from the auth server for {0:?}")]
     Stale(Duration),

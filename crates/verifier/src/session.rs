@@ -1,23 +1,25 @@
 //! Sessions of live connections: to be told when they are over.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign_core::Code;
 use countersign_core::Timestamp;
-use countersign_core::denylist::Batch;
-use tokio::sync::Notify;
 
+use crate::live::Place;
+use crate::state::Shared;
 use crate::{Refused, Verified};
+
+/// How often a connection looks for itself: a clock that was set, or a machine that slept, wakes nobody.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A session that something goes on for: a subscription, a download. It holds the newest token that the client
 /// has shown.
 pub struct Session {
     newest: Mutex<Verified>,
-    woken: Arc<Notify>,
+    shared: Shared,
+    place: Place,
 }
 
 /// Why a live connection may not go on.
@@ -47,8 +49,9 @@ impl Ended {
 
 impl Session {
     pub(crate) fn of(verified: Verified) -> Self {
-        let woken = verified.shared.live.enter(&verified);
-        Self { newest: Mutex::new(verified), woken }
+        let shared = Shared::clone(&verified.shared);
+        let place = shared.live.enter(&verified);
+        Self { newest: Mutex::new(verified), shared, place }
     }
 
     /// Resolves when the session ends, or its newest token has expired.
@@ -60,7 +63,7 @@ impl Session {
     pub async fn ended_after(&self, grace: Duration) -> Ended {
         loop {
             // Before the check: a wake that comes between the two is kept.
-            let woken = self.woken.notified();
+            let woken = self.place.woken().notified();
             let left = match self.standing(grace) {
                 Ok(left) => left,
                 Err(ended) => return ended,
@@ -83,7 +86,7 @@ impl Session {
         }
         *newest = newer;
         drop(newest);
-        self.woken.notify_one();
+        self.place.woken().notify_waiters();
         Ok(())
     }
 
@@ -95,21 +98,23 @@ impl Session {
     /// How long it goes on if nothing happens.
     fn standing(&self, grace: Duration) -> Result<Duration, Ended> {
         let newest = self.newest();
-        let shared = &newest.shared;
-        let now = shared.clock.now();
-        shared.ready(now).map_err(Ended::Refused)?;
-        shared.allowed(&newest, &newest.kid).map_err(Ended::Refused)?;
+        let now = self.shared.clock.now();
+        self.shared.ready(now).map_err(Ended::Refused)?;
+        self.shared.allowed(&newest.proven).map_err(Ended::Refused)?;
         let end = Timestamp::from_secs(newest.exp).plus(grace);
-        // Looked at anew each second, as nobody wakes it when news stay away.
-        let left = end.since(now).min(Duration::from_secs(1));
-        if left.is_zero() { Err(Ended::Expired) } else { Ok(left) }
+        let left = end.since(now);
+        if left.is_zero() {
+            return Err(Ended::Expired);
+        }
+        // Nobody wakes it when news stay away: a policy that refuses then does so at this moment.
+        let fresh = self.shared.fresh_for(now).map(|fresh| fresh + Duration::from_millis(1));
+        Ok(left.min(LOOK_EVERY).min(fresh.unwrap_or(LOOK_EVERY)))
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let newest = self.newest();
-        newest.shared.live.leave(&newest, &self.woken);
+        self.shared.live.leave(&self.place);
     }
 }
 
@@ -117,51 +122,4 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Session").field(&self.newest().sid).finish()
     }
-}
-
-/// Who is to be woken when a session ends, by the bytes of session and user ids.
-#[derive(Default)]
-pub(crate) struct LiveSessions(Mutex<HashMap<[u8; 16], Vec<Arc<Notify>>>>);
-
-impl LiveSessions {
-    fn enter(&self, verified: &Verified) -> Arc<Notify> {
-        let woken = Arc::new(Notify::new());
-        let mut all = self.all();
-        for id in ids(verified) {
-            all.entry(id).or_default().push(Arc::clone(&woken));
-        }
-        woken
-    }
-
-    fn leave(&self, verified: &Verified, woken: &Arc<Notify>) {
-        let mut all = self.all();
-        for id in ids(verified) {
-            if let Entry::Occupied(mut waiting) = all.entry(id) {
-                waiting.get_mut().retain(|other| !Arc::ptr_eq(other, woken));
-                if waiting.get().is_empty() {
-                    waiting.remove();
-                }
-            }
-        }
-    }
-
-    /// Wakes those whom one of the entries may concern; they look for themselves.
-    pub(crate) fn wake(&self, batch: &Batch) {
-        let all = self.all();
-        let sessions = batch.sessions.iter().map(|(id, _)| *id.as_bytes());
-        for id in sessions.chain(batch.epochs.iter().map(|(id, ..)| *id.as_bytes())) {
-            all.get(&id).into_iter().flatten().for_each(|waiting| waiting.notify_one());
-        }
-        if !batch.keys.is_empty() {
-            all.values().flatten().for_each(|waiting| waiting.notify_one());
-        }
-    }
-
-    fn all(&self) -> MutexGuard<'_, HashMap<[u8; 16], Vec<Arc<Notify>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn ids(verified: &Verified) -> [[u8; 16]; 2] {
-    [*verified.sid.as_bytes(), *verified.sub.as_bytes()]
 }

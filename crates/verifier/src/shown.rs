@@ -1,46 +1,49 @@
 //! What a request shows of its sender.
 
-use countersign_core::token::FingerprintCookie;
+use std::fmt;
+
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 
 use crate::{Policy, Refused};
 
-/// The access token and the fingerprint cookie of a request.
-#[derive(Debug, Default)]
-pub struct Shown {
+/// The access token and the fingerprint cookie of a request, where they stand in it.
+#[derive(Clone, Copy, Default)]
+pub struct Shown<'r> {
     /// The access token.
-    pub token: Option<String>,
-    /// The fingerprint cookie; a text that is none counts as another session's.
-    pub fingerprint: Option<Result<FingerprintCookie, NoFingerprint>>,
+    pub token: Option<&'r str>,
+    /// The value of the fingerprint cookie; a text that is none counts as another session's.
+    pub fingerprint: Option<&'r str>,
 }
 
-/// A cookie of the fingerprint's name that holds no fingerprint.
-#[derive(Debug, Clone, Copy)]
-pub struct NoFingerprint;
-
-impl Shown {
+impl<'r> Shown<'r> {
     /// Reads the headers of a request.
     ///
     /// # Errors
     /// [`Refused::Doubled`] if `Authorization` or the cookie came twice.
-    pub fn of(headers: &HeaderMap, policy: &Policy) -> Result<Self, Refused> {
+    pub fn of(headers: &'r HeaderMap, policy: &Policy) -> Result<Self, Refused> {
         let mut authorizations = headers.get_all(AUTHORIZATION).iter();
         let authorization = authorizations.next().and_then(|value| value.to_str().ok());
         if authorizations.next().is_some() {
             return Err(Refused::Doubled("Authorization"));
         }
-        let cookie = only_cookie(headers, policy.fingerprint_cookie())?;
-        Ok(Self { token: authorization.and_then(bearer).map(str::to_owned), fingerprint: cookie.map(parse) })
+        let fingerprint = only_cookie(headers, policy.fingerprint_cookie())?;
+        Ok(Self { token: authorization.and_then(bearer), fingerprint })
     }
 }
 
-fn parse(text: &str) -> Result<FingerprintCookie, NoFingerprint> {
-    FingerprintCookie::parse(text).map_err(|_| NoFingerprint)
+/// What was shown does not print: each alone opens something.
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown")
+            .field("token", &self.token.is_some())
+            .field("fingerprint", &self.fingerprint.is_some())
+            .finish()
+    }
 }
 
 /// The token of `Bearer …`; the scheme in any case ([RFC 9110, section 11.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.1)).
-pub(crate) fn bearer(value: &str) -> Option<&str> {
+fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -1,137 +1,144 @@
-//! Tokens whose signature was verified before: seeing one again costs no public-key operation.
+//! Tokens that were accepted before: their signatures are not verified again.
 //!
-//! Only the signature and what never changes about a token is remembered. Expiry, deny-list, claims epoch and
-//! fingerprint are looked at each time.
+//! ```text
+//!  token ──► SHA-256 of the whole text ──► one of 64 shards ──► what the signature proved
+//! ```
+//!
+//! Whoever finds a token here still asks for everything that can change: expiry, key, deny-list, fingerprint.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use countersign_core::token::{Claims, Verified};
+use aws_lc_rs::digest::{SHA256, digest};
 
-/// How many signatures are remembered unless said otherwise.
-pub(crate) const DEFAULT: usize = 100_000;
-/// So that threads seldom wait for each other; a power of two.
+use crate::verified::Proven;
+
 const SHARDS: usize = 64;
 
-/// A token's SHA-256: whoever finds a second token of the same one has broken more than us.
-pub(crate) type Digest = [u8; 32];
+/// The name of a token: header, payload and signature as they stand. The key's name is in the header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TokenHash([u64; 4]);
 
-/// A token that was verified, and the key that did it.
-#[derive(Clone)]
-pub(crate) struct Known {
-    pub(crate) claims: Arc<Verified<Claims>>,
-    pub(crate) kid: Arc<str>,
+impl TokenHash {
+    pub(crate) fn of(token: &str) -> Self {
+        let mut words = [0; 4];
+        let hash = digest(&SHA256, token.as_bytes());
+        for (word, bytes) in words.iter_mut().zip(hash.as_ref().as_chunks::<8>().0) {
+            *word = u64::from_ne_bytes(*bytes);
+        }
+        Self(words)
+    }
+
+    const fn shard(&self) -> usize {
+        let [.., last] = self.0;
+        #[expect(clippy::cast_possible_truncation, reason = "less than the number of shards")]
+        let shard = (last % SHARDS as u64) as usize;
+        shard
+    }
 }
 
-/// A bounded memory. What was not asked for since the younger half was last full is forgotten.
-pub(crate) struct Signatures<K = Known> {
-    shards: Box<[Mutex<Shard<K>>]>,
-    /// The most that a half of a shard holds.
-    half: usize,
+impl Hash for TokenHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [first, ..] = self.0;
+        state.write_u64(first);
+    }
 }
 
-struct Shard<K> {
-    young: HashMap<Digest, K>,
-    old: HashMap<Digest, K>,
+/// Takes a word of a hash as it is. Only accepted tokens come in, so nobody chooses the words.
+#[derive(Default)]
+pub(crate) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = word;
+    }
 }
 
-impl<K: Clone> Signatures<K> {
-    pub(crate) fn new(capacity: usize) -> Self {
+/// At most so many tokens; the oldest leave first, as they expire first.
+pub(crate) struct Signatures {
+    shards: Box<[Mutex<Shard>]>,
+    len: AtomicUsize,
+    most: usize,
+    /// The shard that is swept next.
+    next: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Shard {
+    found: HashMap<TokenHash, Arc<Proven>, BuildHasherDefault<AsItIs>>,
+    /// In the order in which they came. Some may have left before their turn.
+    order: VecDeque<TokenHash>,
+}
+
+impl Signatures {
+    pub(crate) fn new(most: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, half: capacity.div_ceil(2 * SHARDS) }
+        Self { shards, len: AtomicUsize::new(0), most, next: AtomicUsize::new(0) }
     }
 
-    pub(crate) fn find(&self, digest: &Digest) -> Option<K> {
-        self.with(digest, |shard, half| match shard.young.get(digest) {
-            Some(known) => Some(known.clone()),
-            None => shard.old.remove(digest).inspect(|known| shard.insert(*digest, known.clone(), half)),
-        })
+    pub(crate) fn find(&self, token: &TokenHash) -> Option<Arc<Proven>> {
+        self.shard(token.shard())?.found.get(token).cloned()
     }
 
-    pub(crate) fn insert(&self, digest: Digest, known: K) {
-        self.with(&digest, |shard, half| shard.insert(digest, known, half));
-    }
-
-    pub(crate) fn remove(&self, digest: &Digest) {
-        self.with(digest, |shard, _| shard.young.remove(digest));
-    }
-
-    /// Forgets everything: the keys are others now.
-    pub(crate) fn clear(&self) {
-        for shard in &self.shards {
-            *shard.lock().unwrap_or_else(PoisonError::into_inner) = Shard::default();
-        }
-    }
-
-    #[cfg(test)]
-    fn len(&self) -> usize {
-        let lengths = self.shards.iter().map(|shard| {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.young.len() + shard.old.len()
-        });
-        lengths.sum()
-    }
-
-    fn with<T: Default>(&self, digest: &Digest, act: impl FnOnce(&mut Shard<K>, usize) -> T) -> T {
-        let [first, ..] = *digest;
-        let shard = self.shards.get(usize::from(first) % SHARDS);
-        shard.map_or_else(T::default, |shard| {
-            act(&mut shard.lock().unwrap_or_else(PoisonError::into_inner), self.half)
-        })
-    }
-}
-
-impl<K> Default for Shard<K> {
-    fn default() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new() }
-    }
-}
-
-impl<K> Shard<K> {
-    fn insert(&mut self, digest: Digest, known: K, half: usize) {
-        if half == 0 {
+    pub(crate) fn insert(&self, token: TokenHash, proven: Arc<Proven>) {
+        let Some(mut shard) = self.shard(token.shard()) else {
             return;
+        };
+        while self.len() >= self.most {
+            // Full with tokens of other shards: this one is not worth a walk through them.
+            let Some(oldest) = shard.order.pop_front() else {
+                return;
+            };
+            self.left(usize::from(shard.found.remove(&oldest).is_some()));
         }
-        if self.young.len() >= half {
-            self.old = std::mem::take(&mut self.young);
+        if shard.found.insert(token, proven).is_none() {
+            shard.order.push_back(token);
+            self.len.fetch_add(1, Ordering::Relaxed);
         }
-        self.young.insert(digest, known);
-    }
-}
-
-impl<K> fmt::Debug for Signatures<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signatures").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn digest(number: u16) -> Digest {
-        let [high, low] = number.to_be_bytes();
-        let mut digest = [0; 32];
-        (digest[0], digest[1], digest[2]) = (low, high, low);
-        digest
     }
 
-    #[test]
-    fn it_is_bounded_and_keeps_what_is_asked_for() {
-        let signatures = Signatures::<u16>::new(1000);
-        signatures.insert(digest(0), 0);
-        for number in 1..10_000 {
-            signatures.insert(digest(number), number);
-            assert_eq!(signatures.find(&digest(number)), Some(number));
-            assert_eq!(signatures.find(&digest(0)), Some(0), "after {number} others");
-            assert!(signatures.len() <= 1000 + SHARDS * 2);
-        }
-        assert_eq!(signatures.find(&digest(1)), None, "not asked for in a long time");
-        signatures.clear();
-        assert_eq!(signatures.len(), 0);
-        let none = Signatures::new(0);
-        none.insert(digest(1), 1);
-        assert_eq!(none.find(&digest(1)), None);
+    /// Lets go of what is not worth keeping, everywhere.
+    pub(crate) fn retain(&self, keep: impl Fn(&Proven) -> bool) {
+        (0..SHARDS).for_each(|at| self.retain_in(at, &keep));
+    }
+
+    /// The same in one shard, a next one each time.
+    pub(crate) fn retain_next(&self, keep: impl Fn(&Proven) -> bool) {
+        self.retain_in(self.next.fetch_add(1, Ordering::Relaxed) % SHARDS, keep);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    fn retain_in(&self, at: usize, keep: impl Fn(&Proven) -> bool) {
+        let Some(mut shard) = self.shard(at) else {
+            return;
+        };
+        let before = shard.found.len();
+        let Shard { found, order } = &mut *shard;
+        found.retain(|_, proven| keep(proven));
+        order.retain(|token| found.contains_key(token));
+        self.left(before - found.len());
+    }
+
+    fn left(&self, count: usize) {
+        self.len.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    fn shard(&self, at: usize) -> Option<MutexGuard<'_, Shard>> {
+        Some(self.shards.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,19 +1,21 @@
 //! What a verifier knows, and how it looks a token up in it.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
-use aws_lc_rs::digest::{SHA256, digest};
 use countersign_core::denylist::{Batch, Heartbeat};
-use countersign_core::token::{Claims, KeySet, Reject, Unverified};
-use countersign_core::{Clock, Timestamp, token};
+use countersign_core::token::{Claims, FingerprintHash, KeySet, Reject, Unverified};
+use countersign_core::{Clock, Timestamp};
+use tokio::sync::Notify;
 
-use crate::session::LiveSessions;
-use crate::signatures::{Digest, Known, Signatures};
-use crate::skew::Skew;
+use crate::counters::Counters;
+use crate::freshness::Freshness;
+use crate::keys::Keys;
+use crate::live::Live;
+use crate::signatures::{Signatures, TokenHash};
+use crate::verified::Proven;
 use crate::{DenyList, FingerprintPolicy, Policy, Refused, Shown, Staleness, Unready};
 
 pub(crate) type Shared = Arc<State>;
@@ -22,14 +24,18 @@ pub(crate) type Shared = Arc<State>;
 pub(crate) struct State {
     pub(crate) policy: Policy,
     pub(crate) clock: Arc<dyn Clock>,
-    keys: ArcSwap<KeySet>,
-    signatures: Signatures,
+    /// Keys that count whatever the feed says: shared secrets.
+    own_keys: KeySet,
+    keys: ArcSwap<Keys>,
+    /// Held by who replaces the keys.
+    replacing: Mutex<()>,
     pub(crate) denylist: DenyList,
-    pub(crate) live: LiveSessions,
-    /// Up to which moment of this machine's clock, in milliseconds, everything is known; 0 before the first
-    /// heartbeat.
-    known_until: AtomicU64,
-    skew: Skew,
+    pub(crate) signatures: Signatures,
+    pub(crate) freshness: Freshness,
+    pub(crate) live: Live,
+    /// A heartbeat has come.
+    pub(crate) told: Notify,
+    pub(crate) counters: Counters,
     #[cfg(feature = "remote")]
     asking: Option<crate::remote::Asking>,
     #[cfg(feature = "remote")]
@@ -37,16 +43,19 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(policy: Policy, clock: Arc<dyn Clock>, signatures: usize) -> Self {
+    pub(crate) fn new(policy: Policy, clock: Arc<dyn Clock>) -> Self {
         Self {
-            skew: Skew::new(policy.checks.leeway),
+            signatures: Signatures::new(policy.signatures),
             policy,
             clock,
+            own_keys: KeySet::default(),
             keys: ArcSwap::default(),
-            signatures: Signatures::new(signatures),
+            replacing: Mutex::default(),
             denylist: DenyList::default(),
-            live: LiveSessions::default(),
-            known_until: AtomicU64::new(0),
+            freshness: Freshness::default(),
+            live: Live::default(),
+            told: Notify::new(),
+            counters: Counters::default(),
             #[cfg(feature = "remote")]
             asking: None,
             #[cfg(feature = "remote")]
@@ -54,35 +63,22 @@ impl State {
         }
     }
 
+    /// With somebody who can be asked for newer keys, and keys that count whatever is published.
     #[cfg(feature = "remote")]
-    pub(crate) fn with_asking(self, asking: crate::remote::Asking) -> Self {
-        Self { asking: Some(asking), ..self }
+    pub(crate) fn remote(
+        policy: Policy,
+        clock: Arc<dyn Clock>,
+        asking: crate::remote::Asking,
+        own_keys: KeySet,
+    ) -> Self {
+        let mut state = Self::new(policy, clock);
+        (state.asking, state.own_keys) = (Some(asking), own_keys);
+        state
     }
 
-    /// The claims of a token whose signature is good and which has not expired, from memory if it was seen
-    /// before.
-    pub(crate) fn signed(&self, text: &str, now: Timestamp) -> Result<Known, Refused> {
-        let digest = sha256(text);
-        if let Some(known) = self.signatures.find(&digest) {
-            return match known.claims.check_expiry(now, self.policy.checks.leeway) {
-                Ok(()) => Ok(known),
-                Err(expired) => {
-                    self.signatures.remove(&digest);
-                    Err(expired.into())
-                }
-            };
-        }
-        let unverified = Unverified::parse(text)?;
-        let kid: Arc<str> = unverified.kid().ok_or(Reject::KeyMissing)?.into();
-        let keys = self.keys();
-        let claims = Arc::new(unverified.verify(&keys, &self.policy.checks, now)?);
-        let known = Known { claims, kid };
-        self.signatures.insert(digest, known.clone());
-        // Other keys may have come meanwhile, and the memory been cleared: then this one may be of an old key.
-        if !Arc::ptr_eq(&keys, &self.keys()) {
-            self.signatures.remove(&digest);
-        }
-        Ok(known)
+    #[cfg(feature = "remote")]
+    pub(crate) fn keep(&self, tasks: crate::remote::Tasks) {
+        let _first = self.tasks.set(tasks);
     }
 
     pub(crate) fn ready(&self, now: Timestamp) -> Result<(), Refused> {
@@ -91,25 +87,63 @@ impl State {
 
     pub(crate) fn readiness(&self, now: Timestamp) -> Result<(), Unready> {
         let stale_for = self.stale_for(now).ok_or(Unready::NeverSynced)?;
-        self.skew.check()?;
+        if let Some(skew) = self.freshness.skew() {
+            return Err(Unready::Skewed(skew));
+        }
         match self.policy.staleness {
             Staleness::Refuse(after) if stale_for > after => Err(Unready::Stale(stale_for)),
             _ => Ok(()),
         }
     }
 
-    pub(crate) fn stale_for(&self, now: Timestamp) -> Option<Duration> {
-        let known_until = self.known_until.load(Ordering::Relaxed);
-        (known_until > 0).then(|| now.since(Timestamp::from_millis(known_until)))
+    /// For how long the verifier answers if no news come; `None` if for ever.
+    pub(crate) fn fresh_for(&self, now: Timestamp) -> Option<Duration> {
+        match self.policy.staleness {
+            Staleness::Refuse(after) => Some(self.freshness.known_until()?.plus(after).since(now)),
+            Staleness::AllowUntilExpiry(_) => None,
+        }
     }
 
-    pub(crate) fn fingerprint(&self, claims: &Claims, shown: &Shown) -> Result<(), Refused> {
-        let missing = Refused::FingerprintMissing(self.policy.fingerprint_cookie());
-        match (self.policy.fingerprint, &shown.fingerprint) {
+    pub(crate) fn stale_for(&self, now: Timestamp) -> Option<Duration> {
+        self.freshness.known_until().map(|known_until| now.since(known_until))
+    }
+
+    /// What the token proves, and whether that was known already.
+    pub(crate) fn prove(
+        &self,
+        token: &str,
+        shown: &Shown<'_>,
+        now: Timestamp,
+    ) -> Result<(Arc<Proven>, bool), Refused> {
+        let keys = self.keys.load();
+        let hash = TokenHash::of(token);
+        let remembered = self.signatures.find(&hash);
+        if let Some(proven) = remembered.filter(|proven| proven.key.is_some_and(|key| keys.holds(key))) {
+            proven.claims.check_expiry(now, self.policy.checks.leeway)?;
+            self.fingerprint(&proven.claims, shown)?;
+            self.allowed(&proven)?;
+            return Ok((proven, true));
+        }
+        let unverified = Unverified::parse(token)?;
+        let kid = Box::from(unverified.kid().ok_or(Reject::KeyMissing)?);
+        let claims = unverified.verify(&keys.set, &self.policy.checks, now)?;
+        let proven = Arc::new(Proven { claims, key: keys.number(&kid), kid });
+        self.fingerprint(&proven.claims, shown)?;
+        self.allowed(&proven)?;
+        if proven.key.is_some() {
+            self.signatures.insert(hash, Arc::clone(&proven));
+        }
+        Ok((proven, false))
+    }
+
+    fn fingerprint(&self, claims: &Claims, shown: &Shown<'_>) -> Result<(), Refused> {
+        match (self.policy.fingerprint, shown.fingerprint) {
             (FingerprintPolicy::Off, _) | (FingerprintPolicy::WhenPresent, None) => Ok(()),
-            (FingerprintPolicy::Required, None) => Err(missing),
+            (FingerprintPolicy::Required, None) => {
+                Err(Refused::FingerprintMissing(self.policy.fingerprint_cookie()))
+            }
             (_, Some(cookie)) => {
-                let hash = cookie.as_ref().ok().map(token::FingerprintCookie::hash);
+                let hash = FingerprintHash::of_cookie(cookie).ok();
                 if hash.is_some() && hash == claims.hasura.fingerprint {
                     Ok(())
                 } else {
@@ -120,67 +154,82 @@ impl State {
     }
 
     /// Whether nothing that a signature cannot tell speaks against the token.
-    pub(crate) fn allowed(&self, claims: &Claims, kid: &str) -> Result<(), Refused> {
+    pub(crate) fn allowed(&self, proven: &Proven) -> Result<(), Refused> {
+        let claims = &proven.claims;
         if self.denylist.denies_session(claims.sid) {
             return Err(Refused::SessionEnded);
         }
         if self.denylist.denies_epoch(claims.sub, claims.cep) {
             return Err(Refused::ClaimsStale);
         }
-        if self.denylist.denies_key(kid) {
+        if self.denylist.denies_key(&proven.kid) {
             return Err(Refused::Token(Reject::KeyUnknown));
         }
         Ok(())
     }
 
-    pub(crate) fn keys(&self) -> Guard<Arc<KeySet>> {
+    /// Waits for newer keys, where they come from somewhere that can be asked; false if that is no use.
+    #[cfg(feature = "remote")]
+    pub(crate) async fn newer_keys(&self, shown: &Shown<'_>) -> bool {
+        let unverified = shown.token.and_then(|token| Unverified::parse(token).ok());
+        let kid = unverified.as_ref().and_then(Unverified::kid);
+        match (&self.asking, kid) {
+            // One that was withdrawn will not come back.
+            (Some(asking), Some(kid)) if !self.denylist.denies_key(kid) => {
+                asking.newest_keys().await;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Guard<Arc<Keys>> {
         self.keys.load()
     }
 
-    pub(crate) fn accept_keys(&self, keys: KeySet) {
-        let before = self.keys.swap(Arc::new(keys));
-        if before.to_jwks() != self.keys().to_jwks() {
-            self.signatures.clear();
+    /// New keys, unless they have changed since `seen`: then those that came meanwhile are as new.
+    #[cfg(feature = "remote")]
+    pub(crate) fn accept_keys_since(&self, seen: &Arc<Keys>, keys: KeySet) {
+        if Arc::ptr_eq(seen, &self.keys()) {
+            self.accept_keys(keys);
         }
     }
 
-    /// Waits for newer keys, where they come from somewhere that can be asked.
-    pub(crate) async fn newer_keys(&self) -> bool {
-        #[cfg(feature = "remote")]
-        if let Some(asking) = &self.asking {
-            asking.newest_keys().await;
-            return true;
-        }
-        false
-    }
-
-    /// Up to when everything is known.
-    #[cfg(feature = "remote")]
-    pub(crate) fn synced(&self) -> Option<Timestamp> {
-        let known_until = self.known_until.load(Ordering::Relaxed);
-        (known_until > 0).then(|| Timestamp::from_millis(known_until))
-    }
-
-    #[cfg(feature = "remote")]
-    pub(crate) fn keep(&self, tasks: crate::remote::Tasks) {
-        let _first = self.tasks.set(tasks);
-    }
-
-    /// That everything is known up to this moment of our clock. Never backwards: a node that lags takes nothing
-    /// back of what another has told.
-    pub(crate) fn known_until(&self, moment: Timestamp) {
-        self.known_until.fetch_max(moment.as_millis(), Ordering::Relaxed);
+    pub(crate) fn accept_keys(&self, mut keys: KeySet) {
+        keys.join(&self.own_keys);
+        let replaced = {
+            let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+            let replaced = Arc::new(self.keys.load().replaced_by(keys));
+            self.keys.store(Arc::clone(&replaced));
+            replaced
+        };
+        self.signatures.retain(|proven| proven.key.is_some_and(|key| replaced.holds(key)));
     }
 
     pub(crate) fn apply(&self, batch: &Batch) {
         self.denylist.apply(batch, self.clock.now());
+        if !batch.keys.is_empty() {
+            self.signatures.retain(|proven| !self.denylist.denies_key(&proven.kid));
+        }
         self.live.wake(batch);
     }
 
     pub(crate) fn heartbeat(&self, heartbeat: Heartbeat) {
         let now = self.clock.now();
-        self.known_until(now.minus(heartbeat.now.since(heartbeat.as_of)));
-        self.skew.observe(now, heartbeat.now);
+        let leeway = self.policy.checks.leeway;
+        self.freshness.heartbeat(heartbeat, now, leeway);
+        self.told.notify_waiters();
+        self.denylist.forget_next(now);
+        self.signatures.retain_next(|proven| proven.claims.check_expiry(now, leeway).is_ok());
+    }
+}
+
+#[cfg(feature = "remote")]
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(tasks) = self.tasks.take() {
+            tasks.end(self);
+        }
     }
 }
 
@@ -188,10 +237,4 @@ impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier").field("issuer", &self.policy.checks.issuer).finish_non_exhaustive()
     }
-}
-
-fn sha256(text: &str) -> Digest {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    out
 }

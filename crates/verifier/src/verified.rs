@@ -12,14 +12,21 @@ use crate::{Refused, Session};
 /// The claims of an access token that passed every check. Only a verifier makes one.
 #[derive(Clone)]
 pub struct Verified {
-    pub(crate) claims: Arc<token::Verified<Claims>>,
-    pub(crate) kid: Arc<str>,
+    pub(crate) proven: Arc<Proven>,
     pub(crate) shared: Shared,
 }
 
+/// What a signature proves, and need not prove twice.
+pub(crate) struct Proven {
+    pub(crate) claims: token::Verified<Claims>,
+    pub(crate) kid: Box<str>,
+    /// The number of the key that made the signature; `None` for a shared secret.
+    pub(crate) key: Option<u64>,
+}
+
 impl Verified {
-    pub(crate) const fn new(claims: Arc<token::Verified<Claims>>, kid: Arc<str>, shared: Shared) -> Self {
-        Self { claims, kid, shared }
+    pub(crate) const fn new(proven: Arc<Proven>, shared: Shared) -> Self {
+        Self { proven, shared }
     }
 
     /// The session that the request belongs to, for work that goes on after the answer, such as a subscription.
@@ -29,12 +36,12 @@ impl Verified {
 
     /// The name of the key that signed the token.
     pub fn kid(&self) -> &str {
-        &self.kid
+        &self.proven.kid
     }
 
     /// Whether the token allows this role.
     pub fn has_role(&self, role: &str) -> bool {
-        self.claims.hasura.allowed_roles.iter().any(|allowed| allowed == role)
+        self.hasura.allowed_roles.iter().any(|allowed| allowed == role)
     }
 
     /// That the token allows this role.
@@ -50,7 +57,7 @@ impl Deref for Verified {
     type Target = Claims;
 
     fn deref(&self) -> &Claims {
-        &self.claims
+        &self.proven.claims
     }
 }
 

@@ -1,52 +1,30 @@
 //! The checks of a request, in the order in which they are made.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use countersign_core::Clock;
+#[cfg(feature = "remote")]
 use countersign_core::token::Reject;
-use metrics::counter;
-use serde_json::{Value, json};
 
-use crate::signatures::Known;
+use crate::counters;
 use crate::state::{Shared, State};
-use crate::{Feed, Policy, Refused, Shown, Unready, Verified};
+use crate::{DenyList, Feed, Policy, Refused, Shown, Status, Verified};
 
 /// Checks access tokens against keys and a deny-list that a [`Feed`] keeps fresh. Clones are the same verifier.
 #[derive(Clone, Debug)]
 pub struct Verifier(Shared);
 
-/// How a verifier is, for health pages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Status {
-    /// Why it cannot judge, if it cannot.
-    pub unready: Option<Unready>,
-    /// How long ago everything was known; `None` if never.
-    pub stale_for: Option<Duration>,
-    /// How many deny-list entries it holds.
-    pub entries: usize,
-    /// How many keys it holds.
-    pub keys: usize,
-}
-
 impl Verifier {
     /// A verifier that knows nothing yet, and refuses everything until its feed has told it keys, the deny-list
     /// and a first heartbeat.
     pub fn new(policy: Policy, clock: Arc<dyn Clock>) -> (Self, Feed) {
-        let shared = Arc::new(State::new(policy, clock, crate::signatures::DEFAULT));
+        let shared = Arc::new(State::new(policy, clock));
         (Self(Arc::clone(&shared)), Feed(shared))
     }
 
     #[cfg(feature = "remote")]
-    pub(crate) fn with(
-        policy: Policy,
-        clock: Arc<dyn Clock>,
-        signatures: usize,
-        asking: crate::remote::Asking,
-    ) -> (Self, Feed) {
-        let shared = Arc::new(State::new(policy, clock, signatures).with_asking(asking));
-        (Self(Arc::clone(&shared)), Feed(shared))
+    pub(crate) const fn of(shared: Shared) -> Self {
+        Self(shared)
     }
 
     /// What it insists on.
@@ -54,39 +32,45 @@ impl Verifier {
         &self.0.policy
     }
 
-    /// Checks what a request shows. It waits for nobody, but when the token names a key that nobody has
-    /// announced: then the keys are fetched once.
+    /// Its replica of the deny-list.
+    pub fn denylist(&self) -> &DenyList {
+        &self.0.denylist
+    }
+
+    /// Checks what a request shows. Waits only if the token names a key that is not known: the auth server is
+    /// asked for its keys then, now and again.
     ///
     /// # Errors
     /// [`Refused`], whose [`code`](Refused::code) is the answer.
-    pub async fn verify(&self, shown: &Shown) -> Result<Verified, Refused> {
-        let first = self.judge(shown);
-        let judged = match first {
-            Err(Refused::Token(Reject::KeyUnknown)) if self.0.newer_keys().await => self.judge(shown),
+    #[cfg_attr(not(feature = "remote"), expect(clippy::unused_async, reason = "there is nobody to ask"))]
+    pub async fn verify(&self, shown: &Shown<'_>) -> Result<Verified, Refused> {
+        let judged = self.judge(shown);
+        #[cfg(feature = "remote")]
+        let judged = match judged {
+            Err(Refused::Token(Reject::KeyUnknown)) if self.0.newer_keys(shown).await => self.judge(shown),
             judged => judged,
         };
-        count(&judged);
-        judged
+        self.counted(judged)
     }
 
     /// The same by the keys that are known now: a token of a newer key is refused.
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn verify_known(&self, shown: &Shown) -> Result<Verified, Refused> {
-        let judged = self.judge(shown);
-        count(&judged);
-        judged
+    pub fn verify_known(&self, shown: &Shown<'_>) -> Result<Verified, Refused> {
+        self.counted(self.judge(shown))
     }
 
-    fn judge(&self, shown: &Shown) -> Result<Verified, Refused> {
-        let now = self.0.clock.now();
-        self.0.ready(now)?;
-        let text = shown.token.as_deref().ok_or(Refused::TokenMissing)?;
-        let Known { claims, kid } = self.0.signed(text, now)?;
-        self.0.fingerprint(&claims, shown)?;
-        self.0.allowed(&claims, &kid)?;
-        Ok(Verified::new(claims, kid, Arc::clone(&self.0)))
+    /// Waits until it can judge: for a start that should not answer 503 first.
+    pub async fn ready(&self) {
+        loop {
+            // Before the check: news that come between the two are kept.
+            let told = self.0.told.notified();
+            if self.0.readiness(self.0.clock.now()).is_ok() {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// How it is.
@@ -96,25 +80,30 @@ impl Verifier {
             unready: self.0.readiness(now).err(),
             stale_for: self.0.stale_for(now),
             entries: self.0.denylist.len(),
-            keys: self.0.keys().public().count(),
+            keys: self.0.keys().set.public().count(),
+            signatures: self.0.signatures.len(),
+            live: self.0.live.len(),
         }
     }
-}
 
-impl Status {
-    /// The same as JSON, spans in seconds.
-    pub fn json(&self) -> Value {
-        json!({
-            "ready": self.unready.is_none(),
-            "reason": self.unready.map(|unready| unready.to_string()),
-            "stale_for": self.stale_for.map(|span| span.as_secs_f64()),
-            "entries": self.entries,
-            "keys": self.keys,
-        })
+    fn judge(&self, shown: &Shown<'_>) -> Result<(Verified, bool), Refused> {
+        let now = self.0.clock.now();
+        self.0.ready(now)?;
+        let token = shown.token.ok_or(Refused::TokenMissing)?;
+        let (proven, remembered) = self.0.prove(token, shown, now)?;
+        Ok((Verified::new(proven, Arc::clone(&self.0)), remembered))
     }
-}
 
-fn count(judged: &Result<Verified, Refused>) {
-    let code = judged.as_ref().map_or_else(|refused| refused.code().name(), |_| "OK");
-    counter!("countersign_verifier_requests_total", "code" => code).increment(1);
+    fn counted(&self, judged: Result<(Verified, bool), Refused>) -> Result<Verified, Refused> {
+        match judged {
+            Ok((verified, remembered)) => {
+                self.0.counters.verified(remembered);
+                Ok(verified)
+            }
+            Err(refused) => {
+                counters::refused(refused);
+                Err(refused)
+            }
+        }
+    }
 }

@@ -159,6 +159,8 @@ function adopt(state: State, { held, from, now }: Event & { type: 'token' }): St
     held,
     isRefreshing: from === 'peer' && state.isRefreshing && !isAnother,
     replacedAt: state.isRefused ? now : state.replacedAt,
+    // A token that is due when it comes (a slow answer, a short life) must not make a loop.
+    retryAt: held.due > now ? 0 : now + 1_000,
     dead: state.dead,
   }
 }

@@ -192,7 +192,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
           const hint = line.hint()
           const isBehind = wasQueued || (hint && held && hint.depth > held.depth)
           if (isBehind && !isDone()) await fromPeers(queued)
-          if (isDone()) return false
+          if (isDone() || state.notBefore > world.now()) return false
           const asked = world.now()
           const answer = await line.renew(signal)
           // Called off too late to keep its cookies away: they are of a session that ended here.
@@ -257,8 +257,19 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
     } else if (message.t === 'out') end(message.sid, message.reason)
   }
 
-  const end = (sid: string, reason: Snapshot['reason']) =>
-    dispatch({ type: 'ended', sid, reason: reason === 'user' ? 'other-tab' : reason })
+  /** What other tabs call a session of this tab. */
+  const named = (sid: string) => line.family?.(sid) ?? sid
+
+  /** Another tab knows that a session ended. */
+  function end(name: string, reason: Snapshot['reason']): void {
+    const { sid } = state
+    if (sid && named(sid) !== name) return
+    dispatch({ type: 'ended', sid: sid ?? name, reason: reason === 'user' ? 'other-tab' : reason })
+    // A session of this tab alone is not ended by the other one's request.
+    if (line.isShared || state.phase !== 'out' || !sid) return
+    line.forget(sid)
+    void leave(() => endAtServer(false, null))
+  }
 
   const channel: Channel = openChannel(world, key, hear)
 
@@ -269,7 +280,9 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
 
   /** A session ended: every tab knows, and no reload asks for it again. */
   function publish(sid: string): void {
-    channel.say({ t: 'out', sid, reason: state.reason })
+    // Where each tab has its own, one that ended by itself is not the others'.
+    if (line.isShared || state.reason === 'user')
+      channel.say({ t: 'out', sid: named(sid), reason: state.reason })
     line.forget(sid)
   }
 
@@ -306,7 +319,10 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
         } else if (event === 'online') {
           dispatch({ type: 'online', retryAt: world.now() + world.random() * 500 })
           finishLeaving()
-        } else if (event !== 'offline') {
+        } else if (event === 'hidden') {
+          // Also comes after `gone`, and must not open anything again.
+          schedule()
+        } else if (event === 'shown') {
           isGone = false
           channel.open()
           look()
@@ -409,7 +425,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
     if (!hadSession) return leaving ?? Promise.resolve()
     const { dead } = state
     if (dead) {
-      store(`${all ? 'all' : 'out'} ${dead}`)
+      store(`${all ? 'all' : 'out'} ${named(dead)}`)
       publish(dead)
     }
     return leave(() => {

@@ -17,6 +17,8 @@ export interface Line {
   end(all: boolean, bearer: string | null): Promise<unknown>
   /** Forgets it here. */
   forget(sid: string): void
+  /** What all tabs call the session that this tab has a part in, if tabs have sessions of their own. */
+  family?(sid: string): string
   /** What a sign-in says besides the credentials. */
   readonly mode?: 'header'
   /** Whether tabs share one session, and so its access token and its lock. */

@@ -1,7 +1,7 @@
 /** What the outside gives a session. Tests give their own. */
 
 /** What happens to the page. `hidden` and `gone` (unloaded, or kept for Back) call nothing off but the channel. */
-export type PageEvent = 'gone' | 'hidden' | 'offline' | 'online' | 'shown'
+export type PageEvent = 'gone' | 'hidden' | 'online' | 'shown'
 
 export interface World {
   fetch: typeof globalThis.fetch
@@ -83,7 +83,6 @@ export function browserWorld(): World {
         pageshow: seen,
         pagehide: () => listener('gone'),
         online: () => listener('online'),
-        offline: () => listener('offline'),
       })
     },
     onStorage: listener =>

@@ -60,6 +60,14 @@ impl FingerprintHash {
         Self(bytes)
     }
 
+    /// The hash of the cookie with this value, as [`FingerprintCookie::hash`], without a copy of the secret.
+    ///
+    /// # Errors
+    /// As [`FingerprintCookie::parse`].
+    pub fn of_cookie(value: &str) -> Result<Self, FingerprintError> {
+        FingerprintCookie::parse(value).map(|_| Self::of_text(value))
+    }
+
     /// The bytes, as databases hold them.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -137,6 +145,18 @@ mod tests {
         }
         assert!(FingerprintHash::from_hex(&"ab".repeat(33)).is_err());
         assert_ne!(hash, FingerprintHash::from_bytes([0xac; 32]));
+    }
+
+    #[test]
+    fn the_text_of_a_cookie_has_the_hash_of_the_cookie() {
+        let text = "A".repeat(43);
+        assert_eq!(
+            FingerprintHash::of_cookie(&text),
+            FingerprintCookie::parse(&text).map(|cookie| cookie.hash())
+        );
+        for bad in [&"A".repeat(42), &"A".repeat(44), &format!("{}B", "A".repeat(42)), ""] {
+            assert!(FingerprintHash::of_cookie(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -6,10 +6,11 @@ use countersign_core::Code;
 use countersign_core::token::{Checks, Claims, FingerprintCookie, Unverified, Verified};
 
 use super::{App, Error};
+use crate::config::Settings;
 use crate::store::Held;
 
 /// Differences of clocks that are forgiven.
-const LEEWAY: Duration = Duration::from_secs(5);
+pub(super) const LEEWAY: Duration = Duration::from_secs(5);
 
 /// A request whose access token and fingerprint cookie have been checked, and whose session lives.
 pub struct Authenticated(Held);
@@ -50,12 +51,7 @@ impl App {
         fingerprint: Option<&FingerprintCookie>,
         leeway: Duration,
     ) -> Result<Verified<Claims>, Error> {
-        let checks = Checks {
-            issuer: self.settings.issuer().to_owned(),
-            audience: self.settings.audience.clone(),
-            typ: self.settings.token_type.clone(),
-            leeway,
-        };
+        let checks = self.settings.checks(leeway);
         let claims = self.keyring.verify(Unverified::parse(token)?, &checks, self.now())?;
         let shown = fingerprint.map(FingerprintCookie::hash);
         if claims.hasura.fingerprint.is_none() || claims.hasura.fingerprint != shown {
@@ -67,5 +63,17 @@ impl App {
     pub(super) async fn held_of(&self, claims: &Claims) -> Result<Held, Error> {
         // A session that was swept away had ended long before.
         self.store.session(claims.sub, claims.sid).await?.ok_or(Error::Ended(None))
+    }
+}
+
+impl Settings {
+    /// What every access token of this server says.
+    pub(super) fn checks(&self, leeway: Duration) -> Checks {
+        Checks {
+            issuer: self.issuer().to_owned(),
+            audience: self.audience.clone(),
+            typ: self.token_type.clone(),
+            leeway,
+        }
     }
 }

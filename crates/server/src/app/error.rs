@@ -19,6 +19,9 @@ pub enum Error {
     /// A request of the wrong form; the text says what is wrong and names no secret.
     #[error("{0}")]
     BadRequest(String),
+    /// Others are served before; there may be room after this time.
+    #[error("busy for {0:?}")]
+    Busy(Duration),
     /// A refusal that needs no more words than its code.
     #[error("{}", .0.message())]
     Code(Code),
@@ -60,6 +63,7 @@ impl Error {
     pub fn wire(&self) -> Wire {
         let (code, reason, retry_after) = match self {
             Self::BadRequest(_) => (Code::BadRequest, None, None),
+            Self::Busy(wait) => (Code::Unavailable, None, Some(wait.as_secs().max(1))),
             Self::Code(code) => (*code, None, (*code == Code::Unavailable).then_some(1)),
             Self::Ended(reason) => (Code::SessionEnded, *reason, None),
             Self::Limited(wait) => (Code::RateLimited, None, Some(wait.as_secs() + 1)),

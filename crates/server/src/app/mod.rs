@@ -9,6 +9,7 @@
 mod access;
 mod accounts;
 mod bearer;
+mod denylist;
 mod error;
 mod login;
 mod logout;
@@ -47,6 +48,7 @@ use crate::config::{Limit, Settings};
 use crate::random::Random;
 use crate::seal::MasterSecret;
 use crate::store::{LONGEST_ACCESS_TTL, Mode, Store, User};
+use denylist::Hub;
 use passwords::Passwords;
 use signing_keys::Keyring;
 
@@ -71,6 +73,7 @@ pub struct App {
     mac: MacKey,
     keyring: Keyring,
     passwords: Passwords,
+    hub: Hub,
     settings: Settings,
 }
 
@@ -132,7 +135,8 @@ impl App {
             Passwords::start(threads, random.bytes()?).map_err(|error| Error::Internal(error.to_string()))?;
         let mac = master.mac_key()?;
         let keyring = signing_keys::open(&*store, &master, &*random, &settings, clock.now()).await?;
-        Ok(Arc::new(Self { store, clock, random, master, mac, keyring, passwords, settings }))
+        let hub = Hub::new(random.bytes()?, &settings, Arc::clone(&clock));
+        Ok(Arc::new(Self { store, clock, random, master, mac, keyring, passwords, hub, settings }))
     }
 
     /// The checked configuration.

@@ -85,12 +85,27 @@ impl App {
     /// # Errors
     /// [`Code::Forbidden`] if it is none or does not allow it: no refresh and no login would help a server.
     pub async fn check_service_key(&self, bearer: Option<&str>, scope: Scope) -> Result<(), Error> {
-        let refused = Error::Code(Code::Forbidden);
+        self.service_key_of(bearer, scope).await.map(drop)
+    }
+
+    /// The same; answers by what the key can be looked at again.
+    pub(super) async fn service_key_of(
+        &self,
+        bearer: Option<&str>,
+        scope: Scope,
+    ) -> Result<ServiceKeyHash, Error> {
         // The hash is of 256 random bits: looking it up tells nothing by its time.
-        let Some(text) = bearer.filter(|text| text.starts_with(PREFIX)) else { return Err(refused) };
-        match self.store.service_key(&ServiceKeyHash(sha256(text.as_bytes()))).await? {
+        let text = bearer.filter(|text| text.starts_with(PREFIX)).ok_or(Error::Code(Code::Forbidden))?;
+        let hash = ServiceKeyHash(sha256(text.as_bytes()));
+        self.allows(&hash, scope).await?;
+        Ok(hash)
+    }
+
+    /// Whether the key of this hash allows `scope`, now.
+    pub(super) async fn allows(&self, hash: &ServiceKeyHash, scope: Scope) -> Result<(), Error> {
+        match self.store.service_key(hash).await? {
             Some(key) if key.scopes.iter().any(|name| name == scope.name()) => Ok(()),
-            _ => Err(refused),
+            _ => Err(Error::Code(Code::Forbidden)),
         }
     }
 }

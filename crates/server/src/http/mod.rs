@@ -8,6 +8,7 @@ mod health;
 mod keys;
 mod origin;
 pub(crate) mod page;
+mod revocations;
 pub(crate) mod session;
 mod trace;
 pub(crate) mod view;
@@ -70,7 +71,7 @@ impl FromRef<Shared> for Option<PrometheusHandle> {
     tags(
         (name = "sessions", description = "Opening, renewing and ending sessions"),
         (name = "account", description = "One's own account"),
-        (name = "keys", description = "Public keys"),
+        (name = "keys", description = "What verifiers need: public keys, and the deny-list"),
         (name = "operations", description = "For operators"),
     )
 )]
@@ -90,9 +91,10 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(account::sessions))
         .routes(routes!(account::revoke))
         .routes(routes!(account::events))
-        // Public keys.
+        // What verifiers need: public keys, and what is refused in spite of them.
         .routes(routes!(keys::jwks))
         .routes(routes!(keys::configuration))
+        .routes(routes!(revocations::revocations))
         // For operators.
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

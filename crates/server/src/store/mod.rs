@@ -21,10 +21,11 @@ use async_trait::async_trait;
 use countersign_core::code::EndReason;
 use countersign_core::session::State;
 use countersign_core::{ServiceKeyId, SessionId, Timestamp, UserId};
+use tokio::sync::watch;
 
 pub use records::{
-    Event, EventKind, Held, KeyMove, KeyState, LONGEST_ACCESS_TTL, Mode, NameKey, NewEvent, ServiceKey,
-    ServiceKeyHash, Session, SigningKeyRow, User, UserChange,
+    Denied, Event, EventKind, Held, KeyMove, KeyState, LONGEST_ACCESS_TTL, Mode, NameKey, NewEvent,
+    ServiceKey, ServiceKeyHash, Session, SigningKeyRow, User, UserChange,
 };
 
 /// The store cannot answer: the disk is full or read-only, the database is locked or gone. Always worth a retry.
@@ -184,6 +185,18 @@ pub trait Store: Send + Sync {
         now: Timestamp,
         deny_until: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Entries of the deny-list that were written after the one of this sequence, in the order in which they were
+    /// written, at most `limit`; from 0 on, all that are kept. Nothing that a transaction wrote before can come
+    /// later.
+    async fn denied_after(&self, after: u64, limit: u32) -> Result<Denied, StoreError>;
+
+    /// Tells of durable writes: at once of this process' own, soon of another's. It may tell of more than there
+    /// is, and of several at once; whoever listens looks for themselves.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot begin to look at the database.
+    fn writes(&self) -> Result<watch::Receiver<u64>, StoreError>;
 
     /// Creates a service key. Durable.
     async fn create_service_key(&self, key: &ServiceKey, hash: &ServiceKeyHash) -> Result<(), StoreError>;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use countersign_core::code::EndReason;
+use countersign_core::denylist::Batch;
 use countersign_core::session::{Life, State};
 use countersign_core::token::{Algorithm, FingerprintHash};
 use countersign_core::{Secret, ServiceKeyId, SessionId, Timestamp, UserId};
@@ -250,6 +251,15 @@ pub struct KeyMove {
     pub from: KeyState,
     /// The state that it gets.
     pub to: KeyState,
+}
+
+/// Some entries of the deny-list, as they were written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Denied {
+    /// The entries.
+    pub batch: Batch,
+    /// The sequence of the last of them; the one that was asked after if there are none.
+    pub last: u64,
 }
 
 /// The SHA-256 of a service key's text: the key itself is not stored.

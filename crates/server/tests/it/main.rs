@@ -11,4 +11,8 @@ mod http;
 #[cfg(test)]
 mod interop;
 #[cfg(test)]
+mod listener;
+#[cfg(test)]
 mod store_contract;
+#[cfg(test)]
+mod streams;

@@ -10,6 +10,7 @@
 mod table;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -18,14 +19,19 @@ use countersign_core::{SessionId, Timestamp, UserId};
 
 use self::table::{Slot, Table};
 
+const SHARDS: usize = 256;
+/// A list is looked through once in half a minute, as heartbeats come each second.
+const FORGOTTEN_AT_ONCE: usize = 8;
+
 /// What is refused though its signature is good.
 #[derive(Debug, Default)]
 pub struct DenyList {
     sessions: Shards,
     epochs: Shards,
     keys: ArcSwap<HashMap<String, Timestamp>>,
-    /// Held by who writes: two at once would each swap away what the other added.
-    writing: Mutex<()>,
+    /// Held by who writes: two at once would each swap away what the other added. The shards from here on are
+    /// looked through next for what has passed.
+    writing: Mutex<usize>,
 }
 
 impl DenyList {
@@ -66,8 +72,22 @@ impl DenyList {
     /// Lets go of every entry whose time has passed at `now`.
     pub fn forget(&self, now: Timestamp) {
         let _alone = self.alone();
-        self.sessions.forget(seconds(now));
-        self.epochs.forget(seconds(now));
+        self.sessions.forget(0..SHARDS, seconds(now));
+        self.epochs.forget(0..SHARDS, seconds(now));
+        self.forget_keys(now);
+    }
+
+    /// The same for a few shards, the next ones each time: a list of millions never stops anybody for long.
+    pub(crate) fn forget_next(&self, now: Timestamp) {
+        let mut next = self.alone();
+        let shards = *next..(*next + FORGOTTEN_AT_ONCE).min(SHARDS);
+        *next = if shards.end == SHARDS { 0 } else { shards.end };
+        self.sessions.forget(shards.clone(), seconds(now));
+        self.epochs.forget(shards, seconds(now));
+        self.forget_keys(now);
+    }
+
+    fn forget_keys(&self, now: Timestamp) {
         let passed = |until: &Timestamp| *until < now;
         if self.keys.load().values().any(passed) {
             let mut keys = HashMap::clone(&self.keys.load());
@@ -109,7 +129,7 @@ impl DenyList {
         first.chain(sessions).chain(epochs).filter(|batch| !batch.is_empty())
     }
 
-    fn alone(&self) -> MutexGuard<'_, ()> {
+    fn alone(&self) -> MutexGuard<'_, usize> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,7 +139,7 @@ struct Shards(Box<[ArcSwap<Table>]>);
 
 impl Default for Shards {
     fn default() -> Self {
-        Self((0..256).map(|_| ArcSwap::default()).collect())
+        Self((0..SHARDS).map(|_| ArcSwap::default()).collect())
     }
 }
 
@@ -141,8 +161,8 @@ impl Shards {
         }
     }
 
-    fn forget(&self, now: u32) {
-        for shard in &self.0 {
+    fn forget(&self, shards: Range<usize>, now: u32) {
+        for shard in self.0.get(shards).unwrap_or_default() {
             if shard.load().iter().any(|slot| slot.until() < now) {
                 shard.store(Arc::new(shard.load().with(&[], now)));
             }

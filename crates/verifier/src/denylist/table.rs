@@ -45,7 +45,8 @@ impl Slot {
     }
 }
 
-/// Open addressing with linear probing; four fifths full at most.
+/// Open addressing with linear probing; two thirds full at most, so that an id that is not there is missed after
+/// five slots on average.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     slots: Vec<Slot>,
@@ -56,8 +57,9 @@ impl Table {
     /// The entries of this table that are still needed at `now`, and `more`.
     pub(super) fn with(&self, more: &[Slot], now: u32) -> Self {
         let kept = || self.iter().filter(|slot| slot.until >= now);
-        let most = kept().count() + more.len();
-        let mut next = Self { slots: vec![EMPTY; most + most / 4 + 1], len: 0 };
+        // What is here already takes no second place: a snapshot repeats nearly everything.
+        let most = kept().count() + more.iter().filter(|slot| self.find(slot).is_none()).count();
+        let mut next = Self { slots: vec![EMPTY; most + most / 2 + 1], len: 0 };
         for slot in kept().chain(more) {
             next.insert(*slot);
         }

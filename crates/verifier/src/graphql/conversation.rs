@@ -30,16 +30,9 @@ impl<E: Executor> Conversation<E> {
         let (mut to_client, mut from_client) = socket.split();
         let (outbox, mut written) = mpsc::channel(WAITING);
         let heard = heard(&mut from_client, &guard, outbox.clone());
-        let init = Arc::clone(&guard);
-        let serve = GraphQLWebSocket::new_with_pair(said(outbox), heard, executor, spoken)
-            .with_data(data)
-            .on_connection_init(async move |_| {
-                let mut data = Data::default();
-                // Known: only an init that the guard has accepted comes here.
-                data.insert(init.verified().ok_or("the client is not known")?);
-                Ok(data)
-            })
-            .serve();
+        // Only an init that the guard has accepted is heard; async-graphql has nothing to ask of it.
+        let serve = GraphQLWebSocket::new_with_pair(said(outbox), heard, executor, spoken);
+        let serve = serve.with_data(data).serve();
         let write = async {
             while let Some(message) = written.recv().await {
                 if to_client.send(message).await.is_err() {

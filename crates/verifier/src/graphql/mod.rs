@@ -33,8 +33,8 @@ const SOCKETS: usize = 10_000;
 /// How many operations may go on at once on one socket, unless told otherwise.
 const OPERATIONS: usize = 100;
 
-/// Answers the WebSocket upgrades of a schema. Resolvers find the [`Verified`](crate::Verified) of their client
-/// in the context: `ctx.data::<Verified>()`.
+/// Answers the WebSocket upgrades of a schema. Resolvers find in the context what the newest
+/// token of their client says: `ctx.data::<Verified>()`.
 #[derive(Clone)]
 pub struct Sockets<E> {
     verifier: Verifier,
@@ -99,8 +99,9 @@ impl<E: Executor> Sockets<E> {
             Ok(upgrade) => upgrade,
             Err(no_upgrade) => return Ok(no_upgrade.into_response()),
         };
-        let executor = Bounded::new(self.executor.clone(), self.operations);
-        let conversation = Conversation { guard: Arc::new(guard), executor, spoken, data };
+        let guard = Arc::new(guard);
+        let executor = Bounded::new(self.executor.clone(), Arc::clone(&guard), self.operations);
+        let conversation = Conversation { guard, executor, spoken, data };
         Ok(upgrade
             // The guard refuses what is over its limit; this only bounds what is read before it sees it.
             .max_message_size(self.rules.longest_message.saturating_mul(2))
@@ -122,12 +123,11 @@ enum Unopened {
 impl Unopened {
     fn into_response(self) -> Response {
         let (code, message) = match self {
-            Self::Refused(refused) => (refused.code(), refused.message()),
-            Self::NoProtocol => (
-                Code::BadRequest,
-                "Sec-WebSocket-Protocol: graphql-transport-ws or graphql-ws is wanted".to_owned(),
-            ),
-            Self::Full => (Code::Unavailable, "there are too many sockets".to_owned()),
+            Self::Refused(refused) => return refused.into_response(),
+            Self::NoProtocol => {
+                (Code::BadRequest, "Sec-WebSocket-Protocol: graphql-transport-ws or graphql-ws is wanted")
+            }
+            Self::Full => (Code::Unavailable, "there are too many sockets"),
         };
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::FORBIDDEN);
         let error = json!({ "code": code.name(), "message": message, "action": code.action() });

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_core::token::Checks;
+use countersign_core::token::{Checks, KeySet};
 use countersign_core::{Clock, SystemClock};
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
@@ -13,14 +13,16 @@ use zeroize::Zeroizing;
 use super::asking::{self, Asking};
 use super::link::Link;
 use super::{cache, stream, upkeep};
+use crate::state::State;
 use crate::{FingerprintPolicy, Policy, Staleness, Verifier};
 
 /// A verifier in the making: see [`Verifier::builder`].
 pub struct Builder {
     policy: Policy,
+    url: Option<String>,
     service_key: Zeroizing<String>,
+    hs256_secret: Option<Zeroizing<Vec<u8>>>,
     cache_file: Option<PathBuf>,
-    signatures: usize,
     clock: Arc<dyn Clock>,
 }
 
@@ -33,6 +35,9 @@ pub enum BuildError {
         "the verifier needs a service key (csk_…): `countersign keys service add --scope revocations` makes one"
     )]
     ServiceKey,
+    /// The HS256 secret is too short to be safe.
+    #[error("the HS256 secret is too short: it must have at least 32 bytes")]
+    Secret,
     /// The HTTP client cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     Http(String),
@@ -55,9 +60,10 @@ impl Verifier {
         let issuer = issuer.into();
         Builder {
             policy: Policy::new(Checks::new(issuer.trim_end_matches('/'), "api")),
+            url: None,
             service_key: Zeroizing::default(),
+            hs256_secret: None,
             cache_file: None,
-            signatures: crate::signatures::DEFAULT,
             clock: Arc::new(SystemClock),
         }
     }
@@ -69,6 +75,14 @@ impl Builder {
     pub fn service_key(mut self, key: impl Into<String>) -> Self {
         let key = Zeroizing::new(key.into());
         self.service_key = Zeroizing::new(key.trim().to_owned());
+        self
+    }
+
+    /// Where the auth server is reached, if not at the issuer's URL: inside a cluster, say. The service key is sent
+    /// there, so that without TLS it is safe only in a network that is.
+    #[must_use]
+    pub fn reached_at(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(url.into().trim_end_matches('/').to_owned());
         self
     }
 
@@ -125,7 +139,15 @@ impl Builder {
     /// How many verified signatures are remembered; 100,000 unless said otherwise.
     #[must_use]
     pub const fn signatures(mut self, capacity: usize) -> Self {
-        self.signatures = capacity;
+        self.policy.signatures = capacity;
+        self
+    }
+
+    /// The secret of an auth server that signs by `HS256`, as bytes: at least 32. Whoever has it can sign any token,
+    /// so each API that has it is as sensitive as the auth server. Prefer keys of another algorithm.
+    #[must_use]
+    pub fn danger_hs256_secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
+        self.hs256_secret = Some(Zeroizing::new(secret.into()));
         self
     }
 
@@ -156,36 +178,47 @@ impl Builder {
         if self.service_key.is_empty() {
             return Err(BuildError::ServiceKey);
         }
-        let link = Link::new(self.policy.checks.issuer.clone(), self.service_key)
-            .map_err(|error| BuildError::Http(error.to_string()))?;
+        let url = self.url.unwrap_or_else(|| self.policy.checks.issuer.clone());
+        let link = Link::new(url, self.service_key).map_err(|error| BuildError::Http(error.to_string()))?;
         let link = Arc::new(link);
+        let mut own_keys = KeySet::default();
+        if let Some(secret) = self.hs256_secret {
+            own_keys.danger_insert_hs256(&secret).map_err(|_| BuildError::Secret)?;
+        }
         let (asking, asked) = Asking::start();
-        let (verifier, feed) = Verifier::with(self.policy, self.clock, self.signatures, asking);
-        let state = Arc::downgrade(&feed.0);
+        let shared = Arc::new(State::remote(self.policy, self.clock, asking, own_keys));
+        let state = Arc::downgrade(&shared);
         let mut tasks = Vec::new();
-        if let Some(path) = self.cache_file {
-            match cache::load(&path, &feed.0) {
+        if let Some(path) = &self.cache_file {
+            match cache::load(path, &shared) {
                 Ok(true) => tracing::info!(path = %path.display(), "began with what the cache file knows"),
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, path = %path.display(), "the cache file is of no use"),
             }
-            tasks.push(tokio::spawn(cache::keep(path, state.clone())));
+            tasks.push(tokio::spawn(cache::keep(path.clone(), state.clone())));
         }
         let seed = RandomState::new().hash_one(0);
         tasks.push(tokio::spawn(upkeep::run(state.clone())));
         tasks.push(tokio::spawn(stream::follow(Arc::clone(&link), state.clone(), seed)));
         tasks.push(tokio::spawn(asking::answer(link, state, asked)));
-        feed.0.keep(Tasks(tasks));
-        Ok(verifier)
+        shared.keep(Tasks { tasks, cache_file: self.cache_file });
+        Ok(Verifier::of(shared))
     }
 }
 
 /// What goes on for a verifier, and ends with it.
 #[derive(Debug)]
-pub(crate) struct Tasks(Vec<JoinHandle<()>>);
+pub(crate) struct Tasks {
+    tasks: Vec<JoinHandle<()>>,
+    cache_file: Option<PathBuf>,
+}
 
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+impl Tasks {
+    /// The verifier is gone: what it knew stays in the cache file.
+    pub(crate) fn end(&self, state: &State) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        if let Some(path) = &self.cache_file {
+            cache::keep_now(path, state);
+        }
     }
 }

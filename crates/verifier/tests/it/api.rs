@@ -21,18 +21,27 @@ pub(crate) const COOKIE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 impl Api {
     pub(crate) fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Policy)) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_800_000_000)));
-        let policy = Policy::new(Checks::new("https://auth.example", "api"));
+        let mut policy = Policy::new(Checks::new("https://auth.example", "api"));
+        change(&mut policy);
         let (verifier, feed) = Verifier::new(policy, Arc::clone(&clock) as Arc<dyn Clock>);
         Self { key: SigningKey::generate(Algorithm::Es256).unwrap(), clock, verifier, feed }
     }
 
     /// One that has heard of its auth server.
     pub(crate) fn synced() -> Self {
-        let api = Self::new();
-        api.feed.keys(KeySet::from_iter([api.key.public().unwrap().clone()]));
-        api.heartbeat();
-        api
+        Self::new().told()
+    }
+
+    /// The same after its first news.
+    pub(crate) fn told(self) -> Self {
+        self.feed.keys(KeySet::from_iter([self.key.public().unwrap().clone()]));
+        self.heartbeat();
+        self
     }
 
     pub(crate) fn heartbeat(&self) {
@@ -40,9 +49,14 @@ impl Api {
         self.feed.heartbeat(Heartbeat { as_of: now, now });
     }
 
-    pub(crate) fn shown(&self) -> Shown {
+    /// A token that was signed now.
+    pub(crate) fn token(&self) -> String {
+        self.key.sign(&self.claims(), "at+jwt").unwrap()
+    }
+
+    pub(crate) fn claims(&self) -> Claims {
         let iat = self.clock.now().as_secs();
-        let claims = Claims {
+        Claims {
             iss: "https://auth.example".into(),
             sub: UserId::from_bytes([1; 16]),
             aud: "api".into(),
@@ -61,10 +75,6 @@ impl Api {
                 fingerprint: Some(FingerprintCookie::parse(COOKIE).unwrap().hash()),
             },
             extra: serde_json::Map::new(),
-        };
-        Shown {
-            token: Some(self.key.sign(&claims, "at+jwt").unwrap()),
-            fingerprint: Some(Ok(FingerprintCookie::parse(COOKIE).unwrap())),
         }
     }
 
@@ -72,4 +82,9 @@ impl Api {
         let until = self.clock.now().plus(Duration::from_hours(1));
         Batch { sessions: vec![(SessionId::from_bytes([2; 16]), until)], ..Batch::default() }
     }
+}
+
+/// What a request shows that comes with its cookie.
+pub(crate) fn shown(token: &str) -> Shown<'_> {
+    Shown { token: Some(token), fingerprint: Some(COOKIE) }
 }

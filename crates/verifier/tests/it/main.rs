@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
+mod signatures;
+#[cfg(test)]
 mod variables;
 #[cfg(test)]
 mod verify;

@@ -5,12 +5,12 @@ use countersign_verifier::Refused;
 use countersign_verifier::variables::Variables;
 use http::HeaderMap;
 
-use crate::api::Api;
+use crate::api::{Api, shown};
 
 #[tokio::test]
 async fn an_api_behind_is_told_who_calls_and_in_which_role() {
     let api = Api::synced();
-    let verified = api.verifier.verify(&api.shown()).await.unwrap();
+    let verified = api.verifier.verify(&shown(&api.token())).await.unwrap();
     let mut headers = HeaderMap::new();
     headers.insert("x_hasura_user_id", "usr_of_somebody_else".parse().unwrap());
     headers.insert("x-hasura-admin-secret", "guessed".parse().unwrap());

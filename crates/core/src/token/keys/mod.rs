@@ -69,6 +69,11 @@ impl KeySet {
         Ok(())
     }
 
+    /// Adds the keys of another set, its secrets too.
+    pub fn join(&mut self, others: &Self) {
+        self.entries.extend_from_slice(&others.entries);
+    }
+
     /// The public keys, in the order in which they came.
     pub fn public(&self) -> impl Iterator<Item = &PublicKey> {
         self.entries.iter().filter_map(|entry| match &entry.key {

@@ -12,7 +12,7 @@ use crate::store::{KeyState, SigningKeyRow};
 /// The keys in use, read anew when the database has others.
 pub(in crate::app) struct Keyring(RwLock<Arc<Loaded>>);
 
-struct Loaded {
+pub(in crate::app) struct Loaded {
     active: SigningKey,
     /// Every key that may have signed a living token.
     verifying: KeySet,
@@ -54,12 +54,21 @@ impl Keyring {
         Ok(true)
     }
 
-    fn loaded(&self) -> Arc<Loaded> {
+    /// The keys as they are now; others are another `Arc`.
+    pub(in crate::app) fn loaded(&self) -> Arc<Loaded> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Loaded {
+    pub(in crate::app) const fn verifying(&self) -> &KeySet {
+        &self.verifying
+    }
+
+    pub(in crate::app) fn jwks(&self) -> &str {
+        &self.jwks
+    }
+
     fn open(rows: &[SigningKeyRow], master: &MasterSecret) -> Result<Self, Error> {
         let mut verifying = KeySet::default();
         let mut published = KeySet::default();

@@ -13,7 +13,7 @@ mod step;
 
 use std::time::Duration;
 
-pub(super) use keyring::Keyring;
+pub(super) use keyring::{Keyring, Loaded};
 use step::{Maker, NOTICE, Step, reserve, to};
 
 use super::{App, Error};

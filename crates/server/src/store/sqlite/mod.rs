@@ -4,6 +4,7 @@
 //!  reads ───► Readers: a connection for each core, on the caller's thread ─────► │ countersign.db      │
 //!  writes ──► Writer: a queue, one thread, many jobs to a commit ──────────────► │ countersign.db-wal  │
 //!                       └─ Log ──► the checkpointer's thread, copies wal to db ► │ countersign.db-shm  │
+//!  news ◄─── Watcher: of the writer's commits, and of other processes' ◄─────────── │
 //! ```
 //!
 //! How durable a write is, is said where each write is made, in `use_cases`; the statements are in a
@@ -26,6 +27,7 @@ mod sweep;
 mod tests;
 mod use_cases;
 mod users;
+mod watcher;
 mod writer;
 
 use std::io;
@@ -35,6 +37,7 @@ use std::thread::{Builder, JoinHandle};
 use rusqlite::Connection;
 
 use self::readers::Readers;
+use self::watcher::Watcher;
 use self::writer::Writer;
 use super::StoreError;
 
@@ -64,6 +67,7 @@ pub enum OpenError {
 pub struct SqliteStore {
     // The order in which they are dropped: whoever closes the file last leaves no log behind, which a reader
     // could not do.
+    watcher: Watcher,
     readers: Readers,
     writer: Writer,
     _checkpointer: Thread,
@@ -91,9 +95,12 @@ impl SqliteStore {
     {
         migrate(path)?;
         let (log, checkpointer) = checkpoint::start(path)?;
+        let watcher = Watcher::new(path);
+        let written = watcher.written();
         Ok(Self {
+            watcher,
             readers: Readers::open(path)?,
-            writer: Writer::start(connect, log)?,
+            writer: Writer::start(connect, log, written)?,
             _checkpointer: checkpointer,
         })
     }

@@ -195,6 +195,7 @@ fn the_hot_statements_search_by_primary_key() {
             users::BY_NAME,
             vec!["SEARCH n USING PRIMARY KEY (name_key=?)".to_owned(), format!("SEARCH u USING {id}")],
         ),
+        (denylist::AFTER, vec!["SEARCH denylist USING INTEGER PRIMARY KEY (rowid>?)".to_owned()]),
     ] {
         assert_eq!(plan(&db, sql), expected, "{sql}");
     }

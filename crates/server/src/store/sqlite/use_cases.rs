@@ -6,12 +6,15 @@ use async_trait::async_trait;
 use countersign_core::code::EndReason;
 use countersign_core::session::State;
 use countersign_core::{ServiceKeyId, SessionId, Timestamp, UserId};
+use tokio::sync::watch;
 
 use super::sessions::Ending;
 use super::writer::Durability::{Durable, Relaxed};
-use super::{SqliteStore, attempts, events, meta, service_keys, sessions, signing_keys, sweep, users};
+use super::{
+    SqliteStore, attempts, denylist, events, meta, service_keys, sessions, signing_keys, sweep, users,
+};
 use crate::store::{
-    Allowance, Created, Event, Held, KeyMove, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session,
+    Allowance, Created, Denied, Event, Held, KeyMove, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session,
     SigningKeyRow, Store, StoreError, User, UserChange,
 };
 
@@ -188,6 +191,14 @@ impl Store for SqliteStore {
         self.writer
             .write(Durable, move |db| signing_keys::withdraw(db, &withdrawn, &add, moves, now, deny_until))
             .await
+    }
+
+    async fn denied_after(&self, after: u64, limit: u32) -> Result<Denied, StoreError> {
+        self.readers.read(|db| denylist::after(db, after, limit))
+    }
+
+    fn writes(&self) -> Result<watch::Receiver<u64>, StoreError> {
+        self.watcher.writes()
     }
 
     async fn create_service_key(&self, key: &ServiceKey, hash: &ServiceKeyHash) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Log;
+use super::watcher::Written;
 use super::{OpenError, Thread};
 use crate::store::StoreError;
 
@@ -45,13 +46,13 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread, which calls `connect` for its first connection and, after a batch that failed, for
-    /// a new one.
-    pub(super) fn start<C>(connect: C, log: Log) -> Result<Self, OpenError>
+    /// a new one. `written` is told of durable commits.
+    pub(super) fn start<C>(connect: C, log: Log, written: Written) -> Result<Self, OpenError>
     where
         C: Fn() -> rusqlite::Result<Connection> + Send + 'static,
     {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let session = Session { connect, open: None, log, failing: false };
+        let session = Session { connect, open: None, log, written, failing: false };
         let thread = Thread::start("writer", move || session.run(queue))?;
         Ok(Self { jobs, _thread: thread })
     }
@@ -121,6 +122,7 @@ struct Session<C> {
     connect: C,
     open: Option<Database>,
     log: Log,
+    written: Written,
     failing: bool,
 }
 
@@ -135,6 +137,9 @@ impl<C: Fn() -> rusqlite::Result<Connection>> Session<C> {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
             let committed = self.commit(&mut batch);
+            if committed.is_ok() && durability(&batch) == Some(Durability::Durable) {
+                self.written.tell();
+            }
             for job in batch.drain(..) {
                 job.answer(&committed);
             }
@@ -176,6 +181,11 @@ impl<C: Fn() -> rusqlite::Result<Connection>> Session<C> {
     }
 }
 
+/// What the most careful of the jobs wants.
+fn durability(batch: &[Box<dyn Job>]) -> Option<Durability> {
+    batch.iter().map(|job| job.durability()).max()
+}
+
 impl Database {
     /// Commits what the jobs did; `failed` is the last error of one whose own statements were undone.
     fn commit(
@@ -183,8 +193,7 @@ impl Database {
         batch: &mut [Box<dyn Job>],
         failed: &mut Option<StoreError>,
     ) -> Result<(), StoreError> {
-        let durability = batch.iter().map(|job| job.durability()).max();
-        self.set_durability(durability.unwrap_or(Durability::Durable))?;
+        self.set_durability(durability(batch).unwrap_or(Durability::Durable))?;
         self.step("BEGIN IMMEDIATE")?;
         for job in batch {
             self.step("SAVEPOINT job")?;

@@ -9,5 +9,6 @@ mod login;
 mod logout;
 mod mint;
 mod refresh;
+mod revocations;
 mod sessions;
 mod signup;

@@ -1,6 +1,7 @@
 //! What every database must do, as tests of `dyn Store`: each takes a fresh [`Database`] and runs on all kinds.
 
 mod attempts;
+mod denylist;
 mod keys;
 mod processes;
 mod sessions;
@@ -41,7 +42,7 @@ impl Database {
         self.folder.path().join("countersign.db")
     }
 
-    /// The outbox from its beginning. There is no use case that reads it yet.
+    /// The outbox from its beginning, row by row.
     fn denied(&self) -> Vec<Denied> {
         let db = rusqlite::Connection::open(self.path()).unwrap();
         let mut rows = db.prepare("SELECT kind, id, epoch, not_after FROM denylist ORDER BY seq").unwrap();
