@@ -14,8 +14,7 @@ use crate::app::App;
 /// The whole refusal, for proxies that can hand on headers of it and not its body.
 const REFUSAL: HeaderName = HeaderName::from_static("x-countersign-refusal");
 
-/// Whether a proxy may pass a request with these headers on: who calls, as headers for the API. The answer comes
-/// from memory, as in a verifier.
+/// Whether a proxy may pass a request with these headers on, and who calls; answered from memory.
 #[utoipa::path(get, path = "/auth/verify", tag = "keys", security(("access_token" = [])),
     params(("X-Hasura-Role" = Option<String>, Header, description = "The role wanted, if not the default role")),
     responses((status = 200, description = "Nobody but the session's own browser sent it", headers(
