@@ -1,6 +1,7 @@
 /** A PostgreSQL of the test's own, run by the user that may. */
 import { execFile } from 'node:child_process'
-import { chmod, glob, mkdtemp, rm } from 'node:fs/promises'
+import { globSync } from 'node:fs'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -20,7 +21,7 @@ export class Database {
   }
 
   static async start(): Promise<Database> {
-    const [found = ''] = await Array.fromAsync(glob('/usr/lib/postgresql/*/bin/initdb'))
+    const [found = ''] = globSync('/usr/lib/postgresql/*/bin/initdb')
     const folder = await mkdtemp(join(tmpdir(), 'countersign-postgres-'))
     await chmod(folder, 0o777)
     const database = new Database(folder, dirname(found), await freePort())
@@ -47,13 +48,10 @@ export class Database {
 
   async #as(program: string, ...words: string[]): Promise<void> {
     const command = ['-u', 'postgres', '--', join(this.#programs, program), ...words]
-    // What it starts keeps the pipes open, so nothing of it is read.
-    const ended = new Promise<void>((resolve, refuse) => {
-      execFile('runuser', command, { cwd: tmpdir() }, error => (error ? refuse(error) : resolve())).once(
-        'exit',
-        code => code === 0 && resolve(),
-      )
+    // What it starts keeps the pipes open: over when the command ends, and not when they close.
+    await new Promise<void>((resolve, refuse) => {
+      const child = execFile('runuser', command, { cwd: tmpdir() }, error => error && refuse(error))
+      child.once('exit', code => code === 0 && resolve())
     })
-    await ended
   }
 }
