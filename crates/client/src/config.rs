@@ -78,7 +78,7 @@ impl Config {
     }
 
     /// Makes its HTTP clients with this: proxies, certificates, `User-Agent`. Redirects are never followed, whatever
-    /// this says.
+    /// this says. It is called twice, as WebSockets need HTTP/1.1.
     #[must_use]
     pub fn http(mut self, make: impl Fn() -> reqwest::ClientBuilder + Send + Sync + 'static) -> Self {
         self.http = Arc::new(make);
@@ -105,6 +105,7 @@ impl Config {
             store: self.store,
             world: self.world,
             http: client((self.http)())?,
+            sockets: client((self.http)().http1_only())?,
         })
     }
 
@@ -151,6 +152,7 @@ pub(crate) struct Settings {
     pub(crate) store: Option<Arc<dyn SessionStore>>,
     pub(crate) world: Arc<dyn World>,
     pub(crate) http: reqwest::Client,
+    pub(crate) sockets: reqwest::Client,
 }
 
 impl Settings {

@@ -9,6 +9,14 @@ use countersign_core::{Action, Code};
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A server closed the GraphQL connection, and opening it again cannot help.
+    #[error("the connection was closed ({code}): {reason}")]
+    Closed {
+        /// The code of the close frame.
+        code: u16,
+        /// Its reason.
+        reason: String,
+    },
     /// What answered is not the auth server, or not the one that this client knows: a captive portal, a proxy.
     #[error("not an answer of the auth server (status {status}): {fault}")]
     Foreign {
@@ -22,9 +30,15 @@ pub enum Error {
     /// The work was broken off, as its task or runtime ended.
     #[error("broken off")]
     Interrupted,
+    /// Events came faster than the program took them, and more than 1,024 waited.
+    #[error("events came faster than they were taken")]
+    Lagged,
     /// Nothing came through the network.
     #[error("the network failed: {0}")]
     Network(#[source] Arc<reqwest::Error>),
+    /// The operation of a subscription failed, with these GraphQL errors.
+    #[error("the operation failed")]
+    Operation(Vec<serde_json::Value>),
     /// The server refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -40,6 +54,9 @@ pub enum Error {
     /// No answer came within the flight time.
     #[error("no answer in time")]
     Timeout,
+    /// The address is not one of an origin of the configuration.
+    #[error("{0} is of no origin that may see tokens")]
+    Untrusted(String),
 }
 
 /// A refusal of the contract.
@@ -102,7 +119,12 @@ impl Error {
         match self {
             Self::Foreign { .. } | Self::Interrupted | Self::Network(_) | Self::Timeout => Action::Retry,
             Self::Refused(refusal) => refusal.action,
-            Self::Request(_) | Self::Store(_) => Action::Fix,
+            Self::Closed { .. }
+            | Self::Lagged
+            | Self::Operation(_)
+            | Self::Request(_)
+            | Self::Store(_)
+            | Self::Untrusted(_) => Action::Fix,
             Self::SignedOut(_) => Action::Login,
         }
     }

@@ -4,8 +4,8 @@
 //!  login, resume ──► Client ──► token ──► one refresh, however many ask; repeated until it is answered
 //!                      │  ▲
 //!                      │  └── logout, or a typed refusal of the refresh: nothing else signs out
-//!                      └──► send ──► an API of the list: access token and fingerprint cookie
-//!                               └──► anybody else: nothing
+//!                      └──► send, socket ──► an API of the list: access token and fingerprint cookie
+//!                                       └──► anybody else: nothing
 //! ```
 //!
 //! ```no_run
@@ -37,6 +37,28 @@
 //! - A logout is one here at once, without network too, and no late answer undoes it.
 //! - No secret is in a `Debug` output, an error or a log line. No redirect is followed. Tokens go to the origins of
 //!   the configuration only, over TLS or within this machine.
+//!
+//! # Subscriptions
+//!
+//! Over `graphql-transport-ws`, on one connection for each [`Socket`]. The token is renewed while a subscription
+//! lives, and the newer one shown on the open connection. After a break the subscriptions are there again, and
+//! [`Event::Resumed`] says so.
+//!
+//! ```no_run
+//! use countersign_client::{Client, Error, Event, Operation};
+//!
+//! # async fn run(client: Client) -> Result<(), Error> {
+//! let socket = client.socket("wss://api.example.com/graphql")?;
+//! let mut notes = socket.subscribe(Operation::new("subscription { noteAdded { text } }"));
+//! while let Some(event) = notes.next().await {
+//!     match event? {
+//!         Event::Next(note) => println!("{}", note.data),
+//!         Event::Resumed => println!("connected again; there may be more"),
+//!         _ => (),
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
 //!
 //! # A session that outlives the program
 //!
@@ -99,6 +121,7 @@ mod jar;
 mod secret;
 mod send;
 mod session;
+mod socket;
 mod store;
 mod transport;
 mod world;
@@ -109,6 +132,7 @@ pub use error::{Error, Refusal, SignedOut};
 pub use jar::Mode;
 pub use secret::SecretText;
 pub use session::{Client, Login, State, Who};
+pub use socket::{Event, Execution, Operation, Socket, Subscription};
 #[cfg(unix)]
 pub use store::UnencryptedFile;
 pub use store::{SessionStore, StoreError};

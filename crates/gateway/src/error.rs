@@ -52,7 +52,8 @@ impl Error {
         }
     }
 
-    fn json(self) -> Value {
+    /// What the client is told.
+    pub(crate) fn json(self) -> Value {
         let message = match self {
             Self::Away => "the API behind the gateway is away",
             Self::Full => "there are too many sockets",

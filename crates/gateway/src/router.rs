@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{Method, StatusCode};
+use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
@@ -25,6 +25,8 @@ use crate::socket;
 
 /// The most that the headers of a request may take, in bytes.
 const LONGEST_HEADERS: usize = 64 * 1024;
+/// The header in which a proxy that asks finds what its client is told.
+const REFUSAL: HeaderName = HeaderName::from_static("x-countersign-refusal");
 /// WebSockets at once.
 const SOCKETS: usize = 10_000;
 
@@ -99,7 +101,7 @@ async fn pass(
     request: Request,
 ) -> Result<Response, Error> {
     metrics::counter!("countersign_gateway_requests_total").increment(1);
-    judge(&request)?;
+    judge(request.method(), request.headers())?;
     let peer = gate.peer(peer, &request);
     if socket::wanted(request.headers()) {
         return socket::open(gate, peer, request).await;
@@ -109,11 +111,23 @@ async fn pass(
     forward::forward(&gate.connections, upstream, &gate.settings, &peer, &caller, request).await
 }
 
-/// Forward-auth: whether another proxy may pass a request on, and what it then says of its caller.
-async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Error> {
+/// Forward-auth: whether another proxy may pass a request on, and what it then says of its caller. Some proxies
+/// can hand on headers of a refusal, and not its body.
+async fn verify(State(gate): State<Arc<Gate>>, method: Method, headers: HeaderMap) -> Response {
+    admit(&gate, &method, &headers).await.unwrap_or_else(|error| {
+        let told = HeaderValue::from_str(&error.json().to_string());
+        let mut response = error.into_response();
+        if let Ok(told) = told {
+            response.headers_mut().insert(REFUSAL, told);
+        }
+        response
+    })
+}
+
+async fn admit(gate: &Gate, method: &Method, headers: &HeaderMap) -> Result<Response, Error> {
     metrics::counter!("countersign_gateway_requests_total").increment(1);
-    judge(&request)?;
-    let caller = Caller::of(request.headers(), &gate.verifier, &gate.settings).await?;
+    judge(method, headers)?;
+    let caller = Caller::of(headers, &gate.verifier, &gate.settings).await?;
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     caller.variables().set(response.headers_mut());
@@ -121,12 +135,12 @@ async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> Result<Respo
 }
 
 /// What no API should have to look at.
-fn judge(request: &Request) -> Result<(), Error> {
+fn judge(method: &Method, headers: &HeaderMap) -> Result<(), Error> {
     // TRACE would tell the client what we told the API, and CONNECT would lead around us.
-    if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+    if matches!(*method, Method::TRACE | Method::CONNECT) {
         return Err(Error::Method);
     }
-    let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > LONGEST_HEADERS { Err(Error::TooLarge) } else { Ok(()) }
 }
 

@@ -40,7 +40,7 @@ pub use denylist::DenyList;
 pub use feed::Feed;
 pub use freshness::Skew;
 #[cfg(feature = "axum")]
-pub use layer::{RoleLayer, RoleService, VerifierLayer, VerifierService};
+pub use layer::{Allowed, Role, RoleLayer, RoleService, VerifierLayer, VerifierService};
 pub use policy::{FingerprintPolicy, Policy, Staleness};
 pub use refused::{Refused, Unready};
 #[cfg(feature = "remote")]

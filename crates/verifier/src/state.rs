@@ -8,6 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use countersign_core::denylist::{Batch, Heartbeat};
 use countersign_core::token::{Claims, FingerprintHash, KeySet, Reject, Unverified};
 use countersign_core::{Clock, Timestamp};
+use tokio::sync::Notify;
 
 use crate::counters::Counters;
 use crate::freshness::Freshness;
@@ -32,6 +33,8 @@ pub(crate) struct State {
     pub(crate) signatures: Signatures,
     pub(crate) freshness: Freshness,
     pub(crate) live: Live,
+    /// A heartbeat has come.
+    pub(crate) told: Notify,
     pub(crate) counters: Counters,
     #[cfg(feature = "remote")]
     asking: Option<crate::remote::Asking>,
@@ -51,6 +54,7 @@ impl State {
             denylist: DenyList::default(),
             freshness: Freshness::default(),
             live: Live::default(),
+            told: Notify::new(),
             counters: Counters::default(),
             #[cfg(feature = "remote")]
             asking: None,
@@ -61,8 +65,15 @@ impl State {
 
     /// With somebody who can be asked for newer keys, and keys that count whatever is published.
     #[cfg(feature = "remote")]
-    pub(crate) fn with(self, asking: crate::remote::Asking, own_keys: KeySet) -> Self {
-        Self { asking: Some(asking), own_keys, ..self }
+    pub(crate) fn remote(
+        policy: Policy,
+        clock: Arc<dyn Clock>,
+        asking: crate::remote::Asking,
+        own_keys: KeySet,
+    ) -> Self {
+        let mut state = Self::new(policy, clock);
+        (state.asking, state.own_keys) = (Some(asking), own_keys);
+        state
     }
 
     #[cfg(feature = "remote")]
@@ -207,8 +218,18 @@ impl State {
         let now = self.clock.now();
         let leeway = self.policy.checks.leeway;
         self.freshness.heartbeat(heartbeat, now, leeway);
+        self.told.notify_waiters();
         self.denylist.forget_next(now);
         self.signatures.retain_next(|proven| proven.claims.check_expiry(now, leeway).is_ok());
+    }
+}
+
+#[cfg(feature = "remote")]
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(tasks) = self.tasks.take() {
+            tasks.end(self);
+        }
     }
 }
 

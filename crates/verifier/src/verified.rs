@@ -34,6 +34,12 @@ impl Verified {
         Session::of(self.clone())
     }
 
+    /// Whether this verifier let it through.
+    #[cfg(feature = "axum")]
+    pub(crate) fn is_by(&self, verifier: &crate::Verifier) -> bool {
+        verifier.shares(&self.shared)
+    }
+
     /// The name of the key that signed the token.
     pub fn kid(&self) -> &str {
         &self.proven.kid

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::Clock;
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "axum", feature = "remote"))]
 use countersign_core::token::Reject;
 
 use crate::counters;
@@ -59,6 +59,32 @@ impl Verifier {
     /// [`Refused`].
     pub fn verify_known(&self, shown: &Shown<'_>) -> Result<Verified, Refused> {
         self.counted(self.judge(shown))
+    }
+
+    /// The answer of [`verify`](Self::verify), unless it would have to ask for keys.
+    #[cfg(feature = "axum")]
+    pub(crate) fn verify_at_once(&self, shown: &Shown<'_>) -> Option<Result<Verified, Refused>> {
+        match self.judge(shown) {
+            Err(Refused::Token(Reject::KeyUnknown)) => None,
+            judged => Some(self.counted(judged)),
+        }
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn shares(&self, shared: &Shared) -> bool {
+        Arc::ptr_eq(&self.0, shared)
+    }
+
+    /// Waits until it can judge: for a start that should not answer 503 first.
+    pub async fn ready(&self) {
+        loop {
+            // Before the check: news that come between the two are kept.
+            let told = self.0.told.notified();
+            if self.0.readiness(self.0.clock.now()).is_ok() {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// How it is.

@@ -63,11 +63,11 @@ pub(super) struct Access {
 
 /// Failures of the refresh, one after another.
 #[derive(Clone)]
-pub(super) struct Trouble {
-    pub(super) failures: u32,
+pub(crate) struct Trouble {
+    pub(crate) failures: u32,
     /// No request before this.
-    pub(super) until: Duration,
-    pub(super) last: Error,
+    pub(crate) until: Duration,
+    pub(crate) last: Error,
 }
 
 impl Access {
@@ -105,7 +105,7 @@ impl From<Saved> for Held {
 
 impl Trouble {
     /// One failure more, and how long to wait after it.
-    pub(super) fn after(before: Option<&Self>, last: Error, now: Duration, chance: f64) -> Self {
+    pub(crate) fn after(before: Option<&Self>, last: Error, now: Duration, chance: f64) -> Self {
         let failures = before.map_or(0, |trouble| trouble.failures);
         let longest = FIRST_WAIT.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT);
         let wait = match (last.retry_after(), last.action()) {

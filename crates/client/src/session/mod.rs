@@ -22,6 +22,7 @@ use crate::secret::SecretText;
 use crate::store::Keeper;
 
 pub use self::enter::Login;
+pub(crate) use self::held::Trouble;
 
 /// A client of one auth server, and of the APIs that take its access tokens. Clones are the same client.
 ///
@@ -74,6 +75,9 @@ pub(crate) struct Pass {
     pub(crate) token: SecretText,
     pub(crate) jar: Jar,
     pub(crate) beat: Beat,
+    /// When it ends, by the clock of the world.
+    pub(crate) ends: Duration,
+    pub(crate) due: Duration,
 }
 
 impl Client {
@@ -107,7 +111,7 @@ impl Client {
     /// An access token that is good for some seconds at least; renewed first if it is not. Between four fifths
     /// of its life and its end it is renewed beside its use. However many ask, one request is under way.
     ///
-    /// [`send`](Self::send) does this by itself.
+    /// [`send`](Self::send) and [`socket`](Self::socket) do this by themselves.
     ///
     /// # Errors
     /// - [`Error::SignedOut`] if there is no session, or the server has just said so;
@@ -182,7 +186,8 @@ fn who(held: &Held) -> Who {
 
 impl Pass {
     fn new(held: &Held, access: &Access, beat: Beat) -> Self {
-        Self { token: access.token.clone(), jar: held.jar.clone(), beat }
+        let Access { token, ends, due, .. } = access.clone();
+        Self { token, jar: held.jar.clone(), beat, ends, due }
     }
 }
 

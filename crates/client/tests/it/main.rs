@@ -1,6 +1,8 @@
 //! The client against the real server, in one binary so that it links once.
 
 #[cfg(test)]
+mod peer;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod scene;
@@ -8,6 +10,8 @@ mod scene;
 mod send;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod socket;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

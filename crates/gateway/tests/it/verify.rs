@@ -16,7 +16,13 @@ async fn another_proxy_is_told_who_calls_or_why_nobody_may() {
     assert_eq!(answer.header("x-countersign-session"), Some(SESSION.to_string().as_str()));
     assert_eq!(answer.header("x-hasura-admin-secret"), None);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(gate.get("/auth/verify", "").await.code(), (401, "NO_SESSION".into()));
+    let none = gate.get("/auth/verify", "").await;
+    assert_eq!(none.code(), (401, "NO_SESSION".into()));
+    assert_eq!(
+        none.header("x-countersign-refusal"),
+        Some(none.body.as_str()),
+        "for proxies that drop the body"
+    );
     let other_role = format!("{known}X-Hasura-Role: admin\r\n");
     assert_eq!(gate.get("/auth/verify", &other_role).await.code(), (403, "FORBIDDEN".into()));
     assert_eq!(gate.get("/elsewhere", &known).await.code(), (404, "BAD_REQUEST".into()));

@@ -42,20 +42,25 @@ pub(super) async fn answer(
     state: Weak<State>,
     mut asked: mpsc::Receiver<oneshot::Sender<()>>,
 ) {
+    // The stream brings them too. This is for a server whose stream is full, and a cache file that is old.
+    fetch(&link, &state).await;
     let mut last: Option<Timestamp> = None;
     while let Some(waiting) = asked.recv().await {
-        let Some((now, seen)) = state.upgrade().map(|state| (state.clock.now(), Arc::clone(&state.keys())))
-        else {
-            return;
-        };
-        if last.is_none_or(|last| now.since(last) >= COOL_DOWN) {
+        let Some(now) = state.upgrade().map(|state| state.clock.now()) else { return };
+        // A clock that was set back cools nothing down.
+        if last.is_none_or(|last| now < last || now.since(last) >= COOL_DOWN) {
             last = Some(now);
-            match (link.keys().await, state.upgrade()) {
-                (Ok(keys), Some(state)) => state.accept_keys_since(&seen, keys),
-                (Err(error), _) => tracing::warn!(%error, "the keys cannot be fetched"),
-                (Ok(_), None) => return,
-            }
+            fetch(&link, &state).await;
         }
         let _gone = waiting.send(());
+    }
+}
+
+async fn fetch(link: &Link, state: &Weak<State>) {
+    let Some(seen) = state.upgrade().map(|state| Arc::clone(&state.keys())) else { return };
+    match (link.keys().await, state.upgrade()) {
+        (Ok(keys), Some(state)) => state.accept_keys_since(&seen, keys),
+        (Err(error), _) => tracing::warn!(%error, "the keys cannot be fetched"),
+        (Ok(_), None) => {}
     }
 }

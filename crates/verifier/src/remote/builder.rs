@@ -19,6 +19,7 @@ use crate::{FingerprintPolicy, Policy, Staleness, Verifier};
 /// A verifier in the making: see [`Verifier::builder`].
 pub struct Builder {
     policy: Policy,
+    url: Option<String>,
     service_key: Zeroizing<String>,
     hs256_secret: Option<Zeroizing<Vec<u8>>>,
     cache_file: Option<PathBuf>,
@@ -59,6 +60,7 @@ impl Verifier {
         let issuer = issuer.into();
         Builder {
             policy: Policy::new(Checks::new(issuer.trim_end_matches('/'), "api")),
+            url: None,
             service_key: Zeroizing::default(),
             hs256_secret: None,
             cache_file: None,
@@ -73,6 +75,14 @@ impl Builder {
     pub fn service_key(mut self, key: impl Into<String>) -> Self {
         let key = Zeroizing::new(key.into());
         self.service_key = Zeroizing::new(key.trim().to_owned());
+        self
+    }
+
+    /// Where the auth server is reached, if not at the issuer's URL: inside a cluster, say. The service key is sent
+    /// there, so that without TLS it is safe only in a network that is.
+    #[must_use]
+    pub fn reached_at(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(url.into().trim_end_matches('/').to_owned());
         self
     }
 
@@ -168,40 +178,47 @@ impl Builder {
         if self.service_key.is_empty() {
             return Err(BuildError::ServiceKey);
         }
-        let link = Link::new(self.policy.checks.issuer.clone(), self.service_key)
-            .map_err(|error| BuildError::Http(error.to_string()))?;
+        let url = self.url.unwrap_or_else(|| self.policy.checks.issuer.clone());
+        let link = Link::new(url, self.service_key).map_err(|error| BuildError::Http(error.to_string()))?;
         let link = Arc::new(link);
         let mut own_keys = KeySet::default();
         if let Some(secret) = self.hs256_secret {
             own_keys.danger_insert_hs256(&secret).map_err(|_| BuildError::Secret)?;
         }
         let (asking, asked) = Asking::start();
-        let shared = Arc::new(State::new(self.policy, self.clock).with(asking, own_keys));
+        let shared = Arc::new(State::remote(self.policy, self.clock, asking, own_keys));
         let state = Arc::downgrade(&shared);
         let mut tasks = Vec::new();
-        if let Some(path) = self.cache_file {
-            match cache::load(&path, &shared) {
+        if let Some(path) = &self.cache_file {
+            match cache::load(path, &shared) {
                 Ok(true) => tracing::info!(path = %path.display(), "began with what the cache file knows"),
                 Ok(false) => {}
                 Err(error) => tracing::warn!(%error, path = %path.display(), "the cache file is of no use"),
             }
-            tasks.push(tokio::spawn(cache::keep(path, state.clone())));
+            tasks.push(tokio::spawn(cache::keep(path.clone(), state.clone())));
         }
         let seed = RandomState::new().hash_one(0);
         tasks.push(tokio::spawn(upkeep::run(state.clone())));
         tasks.push(tokio::spawn(stream::follow(Arc::clone(&link), state.clone(), seed)));
         tasks.push(tokio::spawn(asking::answer(link, state, asked)));
-        shared.keep(Tasks(tasks));
+        shared.keep(Tasks { tasks, cache_file: self.cache_file });
         Ok(Verifier::of(shared))
     }
 }
 
 /// What goes on for a verifier, and ends with it.
 #[derive(Debug)]
-pub(crate) struct Tasks(Vec<JoinHandle<()>>);
+pub(crate) struct Tasks {
+    tasks: Vec<JoinHandle<()>>,
+    cache_file: Option<PathBuf>,
+}
 
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+impl Tasks {
+    /// The verifier is gone: what it knew stays in the cache file.
+    pub(crate) fn end(&self, state: &State) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        if let Some(path) = &self.cache_file {
+            cache::keep_now(path, state);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign_core::token::KeySet;
-use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, redirect};
 use zeroize::Zeroizing;
 
@@ -11,13 +11,16 @@ use zeroize::Zeroizing;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long the JWKS may take.
 const KEYS_WITHIN: Duration = Duration::from_secs(5);
+/// The longest JWKS that is read, in bytes.
+const LONGEST_JWKS: usize = 256 * 1024;
 /// How long to wait after a service key was refused: asking again at once would help nobody.
 const REFUSED_PAUSE: Duration = Duration::from_secs(15);
 
 /// The way to one auth server.
 pub(super) struct Link {
     http: Client,
-    issuer: String,
+    /// The server's URL, without a slash at the end.
+    url: String,
     service_key: Zeroizing<String>,
 }
 
@@ -61,33 +64,47 @@ impl From<reqwest::Error> for LinkError {
 }
 
 impl Link {
-    pub(super) fn new(issuer: String, service_key: Zeroizing<String>) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(url: String, service_key: Zeroizing<String>) -> Result<Self, reqwest::Error> {
         let http = Client::builder()
             .connect_timeout(CONNECT_WITHIN)
             .tcp_nodelay(true)
             // The service key goes to the issuer and to nobody that it points to.
             .redirect(redirect::Policy::none())
             .build()?;
-        Ok(Self { http, issuer, service_key })
+        Ok(Self { http, url, service_key })
     }
 
     /// Opens the deny-list stream, after the event of this id if the server still knows it.
     pub(super) async fn revocations(&self, last_event: Option<&str>) -> Result<Response, LinkError> {
         let mut request = self
             .http
-            .get(format!("{}/auth/revocations", self.issuer))
+            .get(format!("{}/auth/revocations", self.url))
             .bearer_auth(self.service_key.as_str())
             .header(ACCEPT, "text/event-stream");
         if let Some(id) = last_event {
             request = request.header("Last-Event-ID", id);
         }
-        good(tokio::time::timeout(CONNECT_WITHIN * 2, request.send()).await.map_err(|_| late())??)
+        let response =
+            good(tokio::time::timeout(CONNECT_WITHIN * 2, request.send()).await.map_err(|_| late())??)?;
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
+            Ok(response)
+        } else {
+            Err(LinkError::Failed("what answers at the issuer's URL is no auth server of ours".to_owned()))
+        }
     }
 
     /// The published keys.
     pub(super) async fn keys(&self) -> Result<KeySet, LinkError> {
-        let request = self.http.get(format!("{}/.well-known/jwks.json", self.issuer)).timeout(KEYS_WITHIN);
-        let body = good(request.send().await?)?.bytes().await?;
+        let request = self.http.get(format!("{}/.well-known/jwks.json", self.url)).timeout(KEYS_WITHIN);
+        let mut response = good(request.header(CACHE_CONTROL, "no-cache").send().await?)?;
+        let mut body = Vec::new();
+        while let Some(bytes) = response.chunk().await? {
+            if body.len() + bytes.len() > LONGEST_JWKS {
+                return Err(LinkError::Failed("JWKS: too long".to_owned()));
+            }
+            body.extend_from_slice(&bytes);
+        }
         KeySet::from_jwks(&body).map_err(|error| LinkError::Failed(format!("JWKS: {error}")))
     }
 }
@@ -102,8 +119,35 @@ fn good(response: Response) -> Result<Response, LinkError> {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(LinkError::ServiceKey),
         status => {
             let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let seconds = after.and_then(|text| text.parse().ok()).unwrap_or(0).min(60);
+            let seconds = after.and_then(|text| text.parse().ok()).unwrap_or(0).min(300);
             Err(LinkError::Later { status, pause: Duration::from_secs(seconds) })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pause(status: u16, retry_after: &str) -> Duration {
+        let answer =
+            http::Response::builder().status(status).header(RETRY_AFTER, retry_after).body("").unwrap();
+        good(answer.into()).unwrap_err().pause()
+    }
+
+    #[test]
+    fn a_server_is_left_alone_for_as_long_as_it_asks() {
+        assert_eq!(pause(503, "7"), Duration::from_secs(7));
+        assert_eq!(pause(429, "1000000"), Duration::from_mins(5), "within reason");
+        assert_eq!(pause(503, "tomorrow"), Duration::ZERO);
+        assert_eq!(pause(302, "0"), Duration::ZERO, "the service key goes nowhere else");
+    }
+
+    #[test]
+    fn a_service_key_that_is_refused_is_named_and_not_shown_again_at_once() {
+        for status in [401, 403] {
+            assert_eq!(pause(status, "0"), REFUSED_PAUSE);
+        }
+        assert!(LinkError::ServiceKey.to_string().contains("the service key"));
     }
 }

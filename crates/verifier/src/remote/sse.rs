@@ -25,6 +25,8 @@ pub(super) struct Parser {
     event: Event,
     /// A `\r` ended the last line: a `\n` that follows belongs to it.
     returned: bool,
+    /// Whether the first line has ended, which a byte order mark may begin.
+    begun: bool,
 }
 
 impl Parser {
@@ -52,6 +54,8 @@ impl Parser {
 
     /// An empty line ends an event; one without data is none.
     fn line_ended(&mut self, line: &str) -> Option<Event> {
+        let first = !std::mem::replace(&mut self.begun, true);
+        let line = if first { line.strip_prefix('\u{feff}').unwrap_or(line) } else { line };
         if line.is_empty() {
             let event = std::mem::take(&mut self.event);
             return (!event.data.is_empty()).then_some(event);
@@ -87,7 +91,7 @@ mod tests {
 
     #[test]
     fn events_are_the_same_wherever_the_network_cuts_them() {
-        let text = ": hello\n\nevent: entries\nid: a.1\ndata: {\"é\":1}\n\nevent:heartbeat\r\ndata:1\r\ndata: 2\r\rretry: 5\nnonsense\n\ndata\n\n";
+        let text = "\u{feff}: hello\n\nevent: entries\nid: a.1\ndata: {\"é\":1}\n\nevent:heartbeat\r\ndata:1\r\ndata: 2\r\rretry: 5\nnonsense\n\ndata\n\n";
         let expected = [event("entries", "{\"é\":1}", Some("a.1")), event("heartbeat", "1\n2", None)];
         for size in 1..text.len() {
             let mut parser = Parser::default();

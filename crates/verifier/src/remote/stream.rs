@@ -1,5 +1,6 @@
 //! Follows the deny-list stream, and comes back when it was cut.
 
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -14,73 +15,131 @@ use super::sse::{Event, Parser};
 use crate::Feed;
 use crate::state::State;
 
-/// The server says something each second: after this long without a word the connection is dead.
+/// The server's heart beats each second: after this long without one the connection is dead.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How many entries of a snapshot are merged at once: each time costs a pass through the whole list.
+const AT_ONCE: usize = 65_536;
+/// The longest id of an event that is sent back.
+const LONGEST_ID: usize = 256;
 
 /// Follows the stream for as long as its verifier is there.
 pub(super) async fn follow(link: Arc<Link>, state: Weak<State>, seed: u64) {
-    let mut stream = Stream { link, state, last_event: None, pauses: Pauses::new(seed), trouble: false };
+    let mut news = News::new(state);
+    let mut pauses = Pauses::new(seed);
+    let mut said = false;
     loop {
-        let error = match stream.once().await {
+        news.whole = false;
+        let error = match connected(&link, &mut news).await {
             Ok(Gone) => return,
             Err(error) => error,
         };
         counter!("countersign_verifier_stream_cuts_total").increment(1);
-        if !std::mem::replace(&mut stream.trouble, true) {
-            tracing::warn!(%error, "the deny-list stream is away; coming back to it");
+        if news.whole {
+            pauses.reset();
+            said = false;
         }
-        let pause = stream.pauses.next(error.pause());
-        tokio::time::sleep(pause).await;
+        match &error {
+            LinkError::ServiceKey => tracing::error!(%error, "no deny-list: logouts do not come through"),
+            _ if !said => tracing::warn!(%error, "the deny-list stream was cut; coming back to it"),
+            _ => tracing::debug!(%error, "the deny-list stream is still away"),
+        }
+        said = true;
+        tokio::time::sleep(pauses.next(error.pause())).await;
     }
 }
 
 /// The verifier is no longer there.
-struct Gone;
+pub(super) struct Gone;
 
-struct Stream {
-    link: Arc<Link>,
-    state: Weak<State>,
-    /// The last event after which the server may go on. Those of a snapshot have no id: it is had whole or not.
-    last_event: Option<String>,
-    pauses: Pauses,
-    /// Whether its absence was said already.
-    trouble: bool,
-}
-
-impl Stream {
-    /// One connection, from its opening to its end.
-    async fn once(&mut self) -> Result<Gone, LinkError> {
-        let mut response = self.link.revocations(self.last_event.as_deref()).await?;
-        let mut parser = Parser::default();
-        loop {
-            let read = tokio::time::timeout(SILENCE, response.chunk()).await;
-            let read = read.map_err(|_| LinkError::Failed(format!("not a word for {SILENCE:?}")))??;
-            let bytes = read.ok_or_else(|| LinkError::Failed("the server ended the stream".to_owned()))?;
-            for event in parser.push(&bytes).map_err(|error| LinkError::Failed(error.to_string()))? {
-                let Some(state) = self.state.upgrade() else { return Ok(Gone) };
-                self.hear(&Feed(state), event)?;
-            }
+/// One connection, from its opening to its end.
+async fn connected(link: &Link, news: &mut News) -> Result<Gone, LinkError> {
+    let mut response = link.revocations(news.last_event.as_deref()).await?;
+    let mut parser = Parser::default();
+    let mut silence = pin!(tokio::time::sleep(SILENCE));
+    loop {
+        let read = tokio::select! {
+            biased;
+            read = response.chunk() => read?,
+            () = &mut silence => return Err(failed(format!("no heartbeat for {SILENCE:?}"))),
+        };
+        let bytes = read.ok_or_else(|| failed("the server ended the stream".to_owned()))?;
+        let heard = news.hear_all(&mut parser, &bytes)?;
+        if !heard.there {
+            return Ok(Gone);
+        }
+        // A snapshot may take long, for as long as it goes on.
+        if heard.heartbeat || !news.whole {
+            silence.set(tokio::time::sleep(SILENCE));
         }
     }
+}
 
-    fn hear(&mut self, feed: &Feed, event: Event) -> Result<(), LinkError> {
+/// What came with some bytes.
+pub(super) struct Heard {
+    pub(super) heartbeat: bool,
+    /// Whether the verifier still is.
+    pub(super) there: bool,
+}
+
+/// What the stream says, on its way to the verifier.
+pub(super) struct News {
+    state: Weak<State>,
+    /// The last event after which the server may go on. Those of a snapshot have no id: it is had whole or not.
+    pub(super) last_event: Option<String>,
+    /// Whether a heartbeat has come on this connection: everything before it has been told.
+    whole: bool,
+    /// Entries of the snapshot that are not merged yet.
+    waiting: Batch,
+}
+
+impl News {
+    pub(super) fn new(state: Weak<State>) -> Self {
+        Self { state, last_event: None, whole: false, waiting: Batch::default() }
+    }
+
+    pub(super) fn hear_all(&mut self, parser: &mut Parser, bytes: &[u8]) -> Result<Heard, LinkError> {
+        let mut heard = Heard { heartbeat: false, there: true };
+        // Until these are well: what is odd is not asked for again, but the snapshot.
+        let last_event = self.last_event.take();
+        let events = parser.push(bytes).map_err(|error| failed(error.to_string()))?;
+        let mut newest = None;
+        for event in events {
+            let Some(state) = self.state.upgrade() else {
+                return Ok(Heard { there: false, ..heard });
+            };
+            heard.heartbeat |= event.name == HEARTBEAT;
+            let id = self.hear(&Feed(state), event)?;
+            newest = id.or(newest);
+        }
+        self.last_event = newest.or(last_event);
+        Ok(heard)
+    }
+
+    /// Tells the verifier, and answers the event's id if it is one that can be sent back.
+    fn hear(&mut self, feed: &Feed, event: Event) -> Result<Option<String>, LinkError> {
+        if event.name == SNAPSHOT {
+            let Batch { sessions, epochs, keys } = json(&event)?;
+            self.waiting.sessions.extend(sessions);
+            self.waiting.epochs.extend(epochs);
+            self.waiting.keys.extend(keys);
+        }
+        if !self.waiting.is_empty() && (event.name != SNAPSHOT || self.waiting.len() >= AT_ONCE) {
+            feed.apply(&std::mem::take(&mut self.waiting));
+        }
         match event.name.as_str() {
-            SNAPSHOT | ENTRIES => feed.apply(&json::<Batch>(&event)?),
+            ENTRIES => feed.apply(&json::<Batch>(&event)?),
             KEYS => feed.keys(KeySet::from_jwks(event.data.as_bytes()).map_err(|error| odd(&event, &error))?),
             HEARTBEAT => {
                 feed.heartbeat(json::<Heartbeat>(&event)?);
-                self.pauses.reset();
-                if std::mem::take(&mut self.trouble) {
-                    tracing::info!("the deny-list stream is back");
+                if !std::mem::replace(&mut self.whole, true) {
+                    tracing::info!("the deny-list is whole, and followed");
                 }
             }
-            // Something that a newer server says.
+            // A snapshot, or something that a newer server says.
             _ => {}
         }
-        if event.id.is_some() {
-            self.last_event = event.id;
-        }
-        Ok(())
+        let plain = |id: &String| id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
+        Ok(event.id.filter(plain))
     }
 }
 
@@ -89,5 +148,9 @@ fn json<T: DeserializeOwned>(event: &Event) -> Result<T, LinkError> {
 }
 
 fn odd(event: &Event, error: &dyn std::fmt::Display) -> LinkError {
-    LinkError::Failed(format!("event {}: {error}", event.name))
+    failed(format!("event {}: {error}", event.name))
+}
+
+const fn failed(reason: String) -> LinkError {
+    LinkError::Failed(reason)
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod layer;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod signatures;
