@@ -227,7 +227,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
   }
 
   /** What other tabs call a session of this tab. */
-  const named = (sid: string) => line.family?.(sid) ?? sid
+  const named = (sid: string) => line.root?.(sid) ?? sid
 
   /** Another tab knows that a session ended. */
   function end(name: string, reason: Snapshot['reason']): void {
