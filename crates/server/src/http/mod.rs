@@ -11,6 +11,7 @@ pub(crate) mod page;
 mod revocations;
 pub(crate) mod session;
 mod trace;
+mod verify;
 pub(crate) mod view;
 
 use std::sync::Arc;
@@ -71,7 +72,7 @@ impl FromRef<Shared> for Option<PrometheusHandle> {
     tags(
         (name = "sessions", description = "Opening, renewing and ending sessions"),
         (name = "account", description = "One's own account"),
-        (name = "keys", description = "What verifiers need: public keys, and the deny-list"),
+        (name = "keys", description = "What verifiers need: public keys and the deny-list; and a verifier for proxies"),
         (name = "operations", description = "For operators"),
     )
 )]
@@ -95,6 +96,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::jwks))
         .routes(routes!(keys::configuration))
         .routes(routes!(revocations::revocations))
+        .routes(routes!(verify::verify))
         // For operators.
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
