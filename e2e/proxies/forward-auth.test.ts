@@ -1,6 +1,8 @@
 /** nginx and HAProxy ask the gateway, by the very configurations of docs/proxies. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -144,6 +146,28 @@ for (const name of ['nginx', 'haproxy', 'gateway']) {
     assert.deepEqual(code(await ask(url, twice)), [400, 'BAD_REQUEST'])
   })
 }
+
+test('neither nginx nor HAProxy opens a WebSocket, which would outlive its session', async () => {
+  const [visitor, session] = await Visitor.signedUp(stack.url)
+  const upgrade = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'sec-websocket-version': '13',
+  }
+  for (const [name, status] of [
+    ['nginx', 200],
+    ['haproxy', 400],
+  ] as const) {
+    const asked = request(`${proxies[name]}/graphql`, { headers: { ...known(visitor, session), ...upgrade } })
+    const [answer] = (await Promise.race([once(asked.end(), 'response'), once(asked, 'upgrade')])) as [
+      IncomingMessage,
+    ]
+    assert.equal(answer.statusCode, status, name)
+    const text = (await answer.setEncoding('utf8').toArray()).join('')
+    assert.doesNotMatch(text, /websocket/i, 'the API has not heard of it')
+  }
+})
 
 test('after one logout all of them refuse, and none has asked the auth server', async t => {
   const [visitor, session] = await Visitor.signedUp(stack.url)
