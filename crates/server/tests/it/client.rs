@@ -88,6 +88,12 @@ impl Client {
         }
     }
 
+    /// The same client, whose next requests reach another node.
+    pub(crate) fn at(mut self, server: &TestServer) -> Self {
+        self.url = server.url.replace("localhost", "127.0.0.1");
+        self
+    }
+
     /// Signs up as Ann, and takes the access token.
     pub(crate) async fn signup(&mut self, more: Value) -> Answer {
         let body = json!({ "email": EMAIL, "username": NAME, "password": PASSWORD });
