@@ -35,12 +35,11 @@ export class Stack {
   /** Resolves when the server says that it is ready, rejects with its last words if it ends before. */
   async start(): Promise<void> {
     const port = this.url ? new URL(this.url).port : '0'
-    const flags = Object.entries(this.#flags).flatMap(([name, value]) => [`--${name}`, value])
-    const server = spawn(
-      binary,
-      ['serve', '--listen', `127.0.0.1:${port}`, '--data', this.folder, ...flags],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    )
+    const { listen = `127.0.0.1:${port}`, ...others } = this.#flags
+    const flags = Object.entries(others).flatMap(([name, value]) => [`--${name}`, value])
+    const server = spawn(binary, ['serve', '--listen', listen, '--data', this.folder, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#process = server
     const said: string[] = []
     createInterface(server.stderr).on('line', line => said.push(line))

@@ -40,6 +40,20 @@ browser_tools() {
   need "${CHROMIUM:-chromium}" chromium && CHROMIUM=$(command -v "${CHROMIUM:-chromium}") && export CHROMIUM
 }
 
+# The proxies that ask a gateway.
+proxy_tools() {
+  need nginx nginx-core && need haproxy haproxy
+}
+
+# PostGraphile, of a folder of its own as it is large, and PostgreSQL, which only its own user may run.
+postgraphile_tools() {
+  [[ $(id -u) == 0 ]] || { echo 'PostgreSQL is started as another user, which only root may do' >&2 && return 1; }
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install postgresql || return
+  local folder=e2e/postgraphile
+  cmp -s $folder/package-lock.json $folder/node_modules/.installed && return
+  npm ci --no-progress --prefix $folder && cp $folder/package-lock.json $folder/node_modules/.installed
+}
+
 # The server: COUNTERSIGN_BIN, or ours. Built together with the tests, so that no dependency is compiled twice.
 server_tools() {
   [[ ${COUNTERSIGN_BIN:-} ]] && return

@@ -41,6 +41,11 @@ end
 
 core.register_action("countersign", { "http-req" }, function(txn)
   local headers = txn.http:req_get_headers()
+  if headers["upgrade"] then
+    -- A WebSocket would outlive its session here.
+    local body = '{"error":{"code":"BAD_REQUEST","message":"no upgrade here","action":"fix"}}'
+    return refuse(txn, 400, body, {})
+  end
   local asked = {}
   for _, name in ipairs({ "authorization", "cookie", "x-hasura-role" }) do
     asked[name] = values(headers, name)

@@ -1,4 +1,5 @@
-//! Logs in and says who that is.
+//! Logs in and says who that is; with `--follow`, also what happens to the account from then on, where the server
+//! has `subscription sessionEvents`.
 //!
 //! ```sh
 //! COUNTERSIGN_URL=http://localhost:4000 COUNTERSIGN_NAME=ann cargo run -p countersign-client --example whoami
@@ -9,7 +10,7 @@
 use std::error::Error;
 use std::io::{self, Write as _};
 
-use countersign_client::{Client, Config, Login};
+use countersign_client::{Client, Config, Event, Login, Operation};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -28,6 +29,23 @@ fn ask(name: &str, question: &str) -> io::Result<String> {
     Ok(line.trim_end().to_owned())
 }
 
+/// Until the session ends, or Ctrl-C.
+async fn follow(client: &Client, url: &str) -> Result<(), Box<dyn Error>> {
+    let socket = client.socket(&format!("{url}/graphql"))?;
+    let mut events = socket.subscribe(Operation::new("subscription { sessionEvents { at kind sessionId } }"));
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
+        };
+        match event.transpose()? {
+            Some(Event::Next(event)) => writeln!(io::stdout(), "{}", event.data)?,
+            Some(_) => writeln!(io::stderr(), "connected again")?,
+            None => return Ok(()),
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = environment("COUNTERSIGN_URL").unwrap_or_else(|| "http://localhost:4000".to_owned());
@@ -40,6 +58,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let answer: Value = client.send(request).await?.json().await?;
     writeln!(io::stdout(), "{:#}", answer.pointer("/data/me").unwrap_or(&answer))?;
 
+    if std::env::args().any(|argument| argument == "--follow") {
+        follow(&client, &url).await?;
+    }
     client.logout().await?;
     Ok(())
 }

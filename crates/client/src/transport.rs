@@ -81,7 +81,7 @@ impl Settings {
 }
 
 /// The whole answer; a longer one than ours can be is read no further.
-async fn read(mut response: Response) -> Result<(Head, Vec<u8>), Error> {
+pub(crate) async fn read(mut response: Response) -> Result<(Head, Vec<u8>), Error> {
     let head = Head { status: response.status().as_u16(), headers: response.headers().clone() };
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(Error::network)? {

@@ -96,3 +96,33 @@ impl fmt::Display for Broken {
 }
 
 impl StdError for Broken {}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt, stream};
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_is_not_waited_for() {
+        let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"a"))]);
+        let (mut body, mut moved) = Watched::new(Body::from_stream(first.chain(stream::pending())));
+        let frame = body.frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), "a");
+        assert!(moved.changed().await.is_ok());
+        assert!(matches!(body.frame().await, Some(Err(Broken::Stalled))));
+        drop(body);
+        assert!(moved.changed().await.is_err(), "over");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_that_reads_slowly_is_no_fault_of_the_client() {
+        let pieces = stream::iter([Ok::<_, std::io::Error>("a"), Ok("b")]);
+        let (mut body, _moved) = Watched::new(Body::from_stream(pieces));
+        assert!(body.frame().await.unwrap().is_ok());
+        tokio::time::advance(STALLED_AFTER * 2).await;
+        assert!(body.frame().await.unwrap().is_ok());
+        assert!(body.frame().await.is_none());
+    }
+}

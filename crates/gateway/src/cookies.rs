@@ -17,19 +17,17 @@ fn name(pair: &[u8]) -> &[u8] {
     pair.split(|byte| *byte == b'=').next().unwrap_or_default()
 }
 
-/// Takes our cookies out of a request.
+/// Takes our cookies out of a request. What is left goes on one line, as HTTP/1 wants it.
 pub(crate) fn clear(headers: &mut HeaderMap, pass_fingerprint: bool) {
-    let keep = |pair: &&[u8]| ours(name(pair)).is_none_or(|ours| pass_fingerprint && ours == FINGERPRINT);
-    let lines: Vec<HeaderValue> = headers
-        .get_all(COOKIE)
-        .into_iter()
-        .map(|line| line.as_bytes().split(|byte| *byte == b';').filter(keep).collect::<Vec<_>>().join(&b';'))
-        .filter_map(|line| HeaderValue::from_bytes(line.trim_ascii()).ok())
-        .filter(|line| !line.is_empty())
-        .collect();
+    let keep = |pair: &&[u8]| {
+        !pair.is_empty() && ours(name(pair)).is_none_or(|ours| pass_fingerprint && ours == FINGERPRINT)
+    };
+    let lines = headers.get_all(COOKIE).into_iter().map(HeaderValue::as_bytes);
+    let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii).filter(keep);
+    let left = pairs.collect::<Vec<_>>().join(&b"; "[..]);
     headers.remove(COOKIE);
-    for line in lines {
-        headers.append(COOKIE, line);
+    if let Some(left) = HeaderValue::from_bytes(&left).ok().filter(|left| !left.is_empty()) {
+        headers.insert(COOKIE, left);
     }
 }
 
@@ -67,7 +65,7 @@ mod tests {
         assert_eq!(left(&[line], false), ["a=1; theme=dark; b=__Host-csrt=1"]);
         assert_eq!(left(&[line], true), ["a=1; theme=dark; __Secure-csfp=y; b=__Host-csrt=1"]);
         assert_eq!(left(&["__Host-csfp=y"], false), [] as [&str; 0]);
-        assert_eq!(left(&["csrt=1", "a=1;csfp = 2"], false), ["a=1"]);
+        assert_eq!(left(&["csrt=1; b=2", "a=1;csfp = 2"], false), ["b=2; a=1"]);
         assert_eq!(left(&["csrtx=1; __Host-other=2"], false), ["csrtx=1; __Host-other=2"]);
     }
 

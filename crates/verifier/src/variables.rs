@@ -100,8 +100,12 @@ impl Variables {
     }
 }
 
-/// A text as a header carries it: in UTF-8, which HTTP passes on as it is.
+/// A text as a header carries it: in UTF-8, which HTTP passes on as it is, but for the space around it, without
+/// which it could be somebody else's.
 fn value(text: &str) -> Result<HeaderValue, Reject> {
+    if text.trim() != text {
+        return Err(Reject::Claims);
+    }
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Reject::Claims)
 }
 
@@ -120,6 +124,16 @@ mod tests {
             ["x-hasura", "x-countersign", "x-hasurarole", "my-x-hasura-role", "x.hasura.role", "\u{e9}"]
         {
             assert!(!is_ours(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_arrives_as_it_is_or_not_at_all() {
+        for text in ["", "editor", "two words", "caf\u{e9}", "{\"a\": [1]}"] {
+            assert_eq!(value(text).unwrap().as_bytes(), text.as_bytes());
+        }
+        for text in [" admin", "admin ", "\tadmin", "a\r\nx-hasura-role: admin", "a\nb", "a\0b", "\u{7f}"] {
+            assert_eq!(value(text), Err(Reject::Claims), "{text:?}");
         }
     }
 

@@ -30,6 +30,31 @@ async fn a_session_ended_is_refused_at_its_next_request() {
 }
 
 #[tokio::test]
+async fn a_session_ended_is_told_to_whoever_listens() {
+    let server = Server::start(&[]);
+    let ann = Visitor::sign_up(&server).await;
+    let data = server.data.path();
+    let made =
+        printed(data, &["keys", "service", "add", "--scope", "revocations", "--name", "api", "--json"]);
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let request = reqwest::Client::new().get(format!("{}/auth/revocations", server.url));
+    let mut stream = request.bearer_auth(made["key"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    let mut told = String::new();
+    let mut until = async |what: &str| {
+        while !told.contains(what) {
+            let some = tokio::time::timeout(SOON, stream.chunk()).await.expect("news");
+            told.push_str(std::str::from_utf8(&some.unwrap().expect("the stream goes on")).unwrap());
+        }
+        told.clone()
+    };
+    let before = until("event: heartbeat").await;
+    assert!(!before.contains(ann.session()));
+    printed(data, &["sessions", "end", "ann@example.com", ann.session()]);
+    until(ann.session()).await;
+}
+
+#[tokio::test]
 async fn a_disabled_user_has_no_session() {
     let server = Server::start(&[]);
     let mut ann = Visitor::sign_up(&server).await;

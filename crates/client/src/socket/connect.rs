@@ -15,6 +15,7 @@ use crate::answer::Head;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::session::Pass;
+use crate::transport::read;
 
 pub(super) type Stream = WebSocketStream<Upgraded>;
 
@@ -38,10 +39,14 @@ pub(super) async fn open(settings: &Settings, url: &Url, pass: &Pass) -> Result<
         request = request.header(COOKIE, cookie);
     }
     let response = request.send().await.map_err(Error::network)?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let (head, body) = read(response).await?;
+        let refusal = head.refusal(&body).map(Error::Refused);
+        return Err(refusal.unwrap_or_else(|| head.foreign("no upgrade")));
+    }
     let head = Head { status: response.status().as_u16(), headers: response.headers().clone() };
     let says = |name| head.headers.get(name).map(HeaderValue::as_bytes);
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS
-        || says(SEC_WEBSOCKET_ACCEPT) != Some(derive_accept_key(key.as_bytes()).as_bytes())
+    if says(SEC_WEBSOCKET_ACCEPT) != Some(derive_accept_key(key.as_bytes()).as_bytes())
         || says(SEC_WEBSOCKET_PROTOCOL) != Some(PROTOCOL.as_bytes())
     {
         return Err(head.foreign("no GraphQL over WebSocket"));

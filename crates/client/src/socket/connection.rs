@@ -58,10 +58,12 @@ impl Connection {
         // Between the pass and this there may have been a newer one.
         beat.mark_changed();
         let opened = settings.within(FLIGHT, connect::open(settings, url, &pass)).await;
-        let stream = match opened {
-            Err(error @ Error::Foreign { status: 401, .. }) => return Err(End::Refused(pass.token, error)),
-            opened => opened.map_err(End::Broken)?,
-        };
+        let stream = opened.map_err(|error| match (&error, error.action()) {
+            (Error::Refused(_), Action::Fix) => End::Failed(error),
+            (Error::Refused(_), Action::Login | Action::Refresh)
+            | (Error::Foreign { status: 401, .. }, _) => End::Refused(pass.token.clone(), error),
+            _ => End::Broken(error),
+        })?;
         let world = &settings.world;
         let renew = world.sleep(pass.due.saturating_sub(world.elapsed()));
         let quiet = world.sleep(QUIET);

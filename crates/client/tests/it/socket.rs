@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use countersign_client::{Error, Event, Mode, Operation, SignedOut, Socket, State, Subscription};
+use countersign_core::Code;
 use countersign_core::code::EndReason;
 use serde_json::json;
 
@@ -176,6 +177,24 @@ async fn what_opening_again_cannot_mend_is_an_error() {
         assert!(matches!(error, Error::Closed { code: closed, .. } if closed == code), "{error}");
         assert_eq!(live.scene.refreshes(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_refused_upgrade_is_judged_by_its_code() {
+    let refused = |status: &str, code: &str, action: &str| {
+        let body = json!({ "error": { "code": code, "action": action, "message": "" } }).to_string();
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+    };
+    let mut live = live().await;
+    live.api.answer(&refused("503 Unavailable", "UNAVAILABLE", "retry")).await;
+    live.scene.wait_out().await;
+    live.api.answer(&refused("401 Unauthorized", "CLAIMS_STALE", "refresh")).await;
+    live.api.answer(&refused("404 Not Found", "BAD_REQUEST", "fix")).await;
+    assert_eq!(end(&mut live.notes).await.code(), Some(Code::BadRequest));
+    assert_eq!((live.scene.refreshes(), live.scene.signed_out()), (1, None));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
@@ -101,6 +102,11 @@ async fn converse(mut socket: WebSocket, headers: &HeaderMap, tell: &mpsc::Unbou
             _ => continue,
         };
         let _unread = tell.send(said.clone());
+        if said["payload"]["flood"] == true {
+            let told = if flood(&mut socket).await { "all" } else { "held back" };
+            let _unread = tell.send(json!({ "flood": told }));
+            continue;
+        }
         if said["payload"]["close"] == true {
             let frame = CloseFrame { code: 4999, reason: "as asked".into() };
             let _gone = socket.send(Message::Close(Some(frame))).await;
@@ -110,4 +116,17 @@ async fn converse(mut socket: WebSocket, headers: &HeaderMap, tell: &mpsc::Unbou
             if said["type"] == "connection_init" { json!({ "type": "connection_ack" }) } else { said };
         let _gone = socket.send(Message::Text(answer.to_string().into())).await;
     }
+}
+
+/// Says more than any buffer on the way should take; answers whether all of it was taken.
+async fn flood(socket: &mut WebSocket) -> bool {
+    let answer = json!({ "type": "next", "id": "1", "payload": "x".repeat(1 << 20) }).to_string();
+    for _ in 0..256 {
+        let sent =
+            tokio::time::timeout(Duration::from_secs(2), socket.send(Message::Text(answer.clone().into())));
+        if !matches!(sent.await, Ok(Ok(()))) {
+            return false;
+        }
+    }
+    true
 }

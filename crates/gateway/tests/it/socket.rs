@@ -233,3 +233,22 @@ async fn a_message_has_an_end() {
     client.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": long } })).await;
     assert_eq!(client.closed().await.0, 1009);
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_the_api_back_and_ends_all_the_same() {
+    let mut api = Api::start().await;
+    let gate = Gate::before(api.address, |_| ()).await;
+    let mut client = Client::begun(&gate).await;
+    client.say(json!({ "type": "subscribe", "id": "1", "payload": { "flood": true } })).await;
+    let told = async {
+        loop {
+            if let Some(told) = api.seen.recv().await.unwrap().get("flood") {
+                return told.clone();
+            }
+        }
+    };
+    assert_eq!(told.await, "held back", "nothing piles up in the gateway");
+    gate.end_session();
+    // Whatever is on its way comes first, and then there is no more.
+    while let Some(Ok(_)) = client.0.next().await {}
+}

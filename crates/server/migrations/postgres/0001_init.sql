@@ -80,7 +80,7 @@ CREATE TABLE events (
     PRIMARY KEY (user_id, id)
 );
 
-CREATE INDEX events_by_time ON events (at);
+CREATE INDEX events_by_id ON events (id);
 
 CREATE TABLE signing_keys (
     kid          TEXT PRIMARY KEY,

@@ -58,6 +58,28 @@ impl Refused {
     pub(crate) fn wire(&self) -> &Wire {
         &self.wire
     }
+
+    pub(crate) fn body(&self) -> ErrorAnswer {
+        let Wire { code, message, reason, .. } = self.wire.clone();
+        ErrorAnswer { error: ErrorBody { code, message, action: code.action(), reason } }
+    }
+
+    /// The refusal of these words, counted.
+    fn of(wire: Wire) -> Self {
+        metrics::counter!("countersign_refused_total", "code" => wire.code.name()).increment(1);
+        let status = StatusCode::from_u16(wire.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { wire, status }
+    }
+}
+
+/// What the verifier of this process refuses.
+impl From<countersign_verifier::Refused> for Refused {
+    fn from(refused: countersign_verifier::Refused) -> Self {
+        tracing::debug!(%refused, "a token was refused");
+        let code = refused.code();
+        let retry_after = (code == Code::Unavailable).then_some(1);
+        Self::of(Wire { code, message: refused.message(), reason: None, retry_after })
+    }
 }
 
 impl From<Error> for Refused {
@@ -66,18 +88,14 @@ impl From<Error> for Refused {
             Error::Internal(_) | Error::Store(_) => tracing::error!(%error, "a request failed"),
             _ => tracing::debug!(%error, "a request was refused"),
         }
-        let wire = error.wire();
-        metrics::counter!("countersign_refused_total", "code" => wire.code.name()).increment(1);
-        let status = StatusCode::from_u16(wire.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { wire, status }
+        Self::of(error.wire())
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Wire { code, message, reason, retry_after } = self.wire;
-        let body = ErrorAnswer { error: ErrorBody { code, message, action: code.action(), reason } };
-        let mut response = (self.status, Json(body)).into_response();
+        let mut response = (self.status, Json(self.body())).into_response();
+        let Wire { code, retry_after, .. } = self.wire;
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 6750, section 3.1: no error code where no credentials were shown.

@@ -11,6 +11,7 @@ pub(crate) mod page;
 mod revocations;
 pub(crate) mod session;
 mod trace;
+mod verify;
 pub(crate) mod view;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use countersign_core::Code;
+use countersign_verifier::graphql::Sockets;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
@@ -36,6 +38,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::graphql::socket::Coded;
 use crate::graphql::{self, Schema};
 use error::Refused;
 
@@ -44,6 +47,7 @@ use error::Refused;
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) schema: Schema,
+    pub(crate) sockets: Sockets<Coded>,
     pub(crate) metrics: Option<PrometheusHandle>,
 }
 
@@ -59,6 +63,12 @@ impl FromRef<Shared> for Schema {
     }
 }
 
+impl FromRef<Shared> for Sockets<Coded> {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.sockets.clone()
+    }
+}
+
 impl FromRef<Shared> for Option<PrometheusHandle> {
     fn from_ref(shared: &Shared) -> Self {
         shared.metrics.clone()
@@ -71,7 +81,7 @@ impl FromRef<Shared> for Option<PrometheusHandle> {
     tags(
         (name = "sessions", description = "Opening, renewing and ending sessions"),
         (name = "account", description = "One's own account"),
-        (name = "keys", description = "What verifiers need: public keys, and the deny-list"),
+        (name = "keys", description = "What verifiers need: public keys and the deny-list; and a verifier for proxies"),
         (name = "operations", description = "For operators"),
     )
 )]
@@ -95,6 +105,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::jwks))
         .routes(routes!(keys::configuration))
         .routes(routes!(revocations::revocations))
+        .routes(routes!(verify::verify))
         // For operators.
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -15,6 +15,8 @@ mod listener;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod store_contract;
 #[cfg(test)]
 mod streams;

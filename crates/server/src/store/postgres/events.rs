@@ -14,6 +14,11 @@ pub(super) const RECORD: &str =
 pub(super) const OF_USER: &str = "SELECT id, at, kind, user_id, session_id, detail FROM events \
      WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
 
+pub(super) const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM events";
+
+pub(super) const AFTER: &str =
+    "SELECT id, at, kind, user_id, session_id, detail FROM events WHERE id > $1 ORDER BY id LIMIT $2";
+
 /// What [`RECORD`] is given.
 pub(super) fn new(event: &NewEvent) -> Parameters {
     vec![
@@ -41,6 +46,16 @@ pub(super) async fn of_user(
 ) -> Result<Vec<Event>, Fault> {
     let (user, before) = (Bytes(*user.as_bytes()), Whole(before.unwrap_or(u64::MAX)));
     db.rows(OF_USER, &[&user, &before, &i64::from(limit)]).await?.iter().map(from_row).collect()
+}
+
+pub(super) async fn newest(db: &Db) -> Result<u64, Fault> {
+    let row = db.row(NEWEST, &[]).await?;
+    row.map_or(Ok(0), |row| Columns::of(&row).take::<Whole>().map(|id| id.0))
+}
+
+/// Oldest first. One whose transaction was slower than that of the next is not among them.
+pub(super) async fn after(db: &Db, after: u64, limit: u32) -> Result<Vec<Event>, Fault> {
+    db.rows(AFTER, &[&Whole(after), &i64::from(limit)]).await?.iter().map(from_row).collect()
 }
 
 fn from_row(row: &Row) -> Result<Event, Fault> {

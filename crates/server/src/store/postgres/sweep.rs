@@ -18,8 +18,9 @@ const LEASE: Duration = Duration::from_secs(90);
 pub(super) const SESSIONS: &str = "DELETE FROM sessions WHERE (user_id, session_id) IN (SELECT user_id, session_id \
      FROM sessions WHERE coalesce(ended_at, created_at + absolute_ms) < $1 LIMIT $2)";
 
-pub(super) const EVENTS: &str = "DELETE FROM events WHERE (user_id, id) IN (SELECT user_id, id FROM events \
-     WHERE at < $1 ORDER BY at LIMIT $2)";
+// Ids and times grow together, so the oldest rows are those of the smallest ids.
+pub(super) const EVENTS: &str = "DELETE FROM events WHERE (user_id, id) IN (SELECT user_id, id FROM \
+     (SELECT user_id, id, at FROM events ORDER BY id LIMIT $2) oldest WHERE at < $1)";
 
 pub(super) const DENYLIST: &str = "DELETE FROM denylist WHERE seq IN (SELECT seq FROM denylist \
      WHERE not_after < $1 ORDER BY not_after LIMIT $2)";

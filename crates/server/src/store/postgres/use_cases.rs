@@ -185,6 +185,14 @@ impl Store for PostgresStore {
         self.database.read(|db| async move { events::of_user(&db, user, before, limit).await }).await
     }
 
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        self.database.read(|db| async move { events::newest(&db).await }).await
+    }
+
+    async fn events_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.database.read(|db| async move { events::after(&db, after, limit).await }).await
+    }
+
     async fn attempt(
         &self,
         subject: [u8; 32],

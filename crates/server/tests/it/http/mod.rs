@@ -12,3 +12,4 @@ mod refresh;
 mod revocations;
 mod sessions;
 mod signup;
+mod verify;
