@@ -24,6 +24,9 @@ export class Refused extends Error {
 export class Visitor {
   readonly url: string
   readonly cookies: Map<string, string>
+  /** What `signedUp` drew. */
+  email = ''
+  password = ''
 
   constructor(url: string, cookies: Iterable<[string, string]> = []) {
     this.url = url
@@ -33,8 +36,10 @@ export class Visitor {
   /** A new account and its first session. */
   static async signedUp(url: string): Promise<[Visitor, Session]> {
     const visitor = new Visitor(url)
-    const email = `${randomBytes(6).toString('hex')}@example.org`
-    return [visitor, await visitor.post('/auth/signup', { email, password: randomBytes(16).toString('hex') })]
+    visitor.email = `${randomBytes(6).toString('hex')}@example.org`
+    visitor.password = randomBytes(16).toString('hex')
+    const { email, password } = visitor
+    return [visitor, await visitor.post('/auth/signup', { email, password })]
   }
 
   /** The same browser once more: a copy of the jar that no longer follows the original. */
@@ -48,6 +53,11 @@ export class Visitor {
     return Buffer.from(token.slice('cs_rt_'.length), 'base64url').subarray(-60, -40).toString('hex')
   }
 
+  /** The jar, as a header. */
+  cookie(): string {
+    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  }
+
   refresh(): Promise<Session> {
     return this.post('/auth/refresh', {})
   }
@@ -58,7 +68,7 @@ export class Visitor {
       headers: {
         'content-type': 'application/json',
         'x-countersign': '1',
-        cookie: [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+        cookie: this.cookie(),
       },
       body: JSON.stringify(body),
     })

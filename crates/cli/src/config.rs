@@ -82,6 +82,9 @@ pub(crate) struct Flags {
     /// How long a remembered session may live.
     #[arg(long, env = "COUNTERSIGN_REMEMBER_ABSOLUTE", value_name = "TIME")]
     remember_absolute: Option<String>,
+    /// How long a WebSocket outlives its access token, for the client to show a newer one: at most 10m.
+    #[arg(long, env = "COUNTERSIGN_WS_GRACE", value_name = "TIME")]
+    ws_grace: Option<String>,
 
     /// What access tokens are signed with: ES256, EdDSA, RS256 or HS256.
     #[arg(long, env = "COUNTERSIGN_SIGNING_ALG", value_name = "ALG")]
@@ -138,6 +141,9 @@ pub(crate) struct Flags {
     #[arg(long, env = "COUNTERSIGN_SIGNUP_ADDRESS_LIMIT", value_name = "LIMIT")]
     signup_address_limit: Option<String>,
 
+    /// The origin of an API of notes that the page at / shows live: see examples/notes-api.
+    #[arg(long, env = "COUNTERSIGN_DEMO_API", value_name = "URL")]
+    demo_api: Option<String>,
     /// Allow GraphQL introspection and a page to try queries on at /graphql.
     #[arg(long, env = "COUNTERSIGN_DEVELOPMENT", num_args = 0..=1, default_missing_value = "on", value_name = "on|off")]
     development: Option<String>,

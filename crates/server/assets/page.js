@@ -1,16 +1,22 @@
 /** The page at `/`: what the session is and does, made visible. It draws; `session.js` decides. */
 
+import { Live } from './live.js'
+import { Notes } from './notes.js'
 import { Ring } from './ring.js'
 import { Dropped, hint, Session } from './session.js'
 import { drawToken, fingerprintOf } from './token.js'
 import { device, farewell, fromNow, happening, span } from './words.js'
 
 const LONGEST_LOG = 80
+const LONGEST_HEARD = 20
+const EVENTS = 'subscription { sessionEvents { id kind at detail } }'
 const REQUIRED = 'Please fill in this field.'
 
 const byId = (id) => document.getElementById(id)
 const session = new Session()
 const ring = new Ring(byId('life'), session)
+const live = new Live(`${location.origin.replace('http', 'ws')}/graphql`, EVENTS, session)
+const notes = byId('notes') && new Notes(byId('notes').dataset.url, session)
 
 /* ---- which view ---- */
 
@@ -30,7 +36,7 @@ function greet(user) {
   byId('auth').reset()
   reveal(false)
   byId('notice').hidden = true
-  for (const id of ['devices', 'events']) byId(id).replaceChildren()
+  for (const id of ['devices', 'events', 'heard', 'note-list']) byId(id)?.replaceChildren()
   byId('session-title').focus({ preventScroll: true })
   scrollTo(0, 0)
 }
@@ -42,6 +48,8 @@ function part(ended, wasHere) {
     byId('ended').dataset.reason = ended.reason ?? 'unknown'
     byId('ended').querySelector('strong').textContent = what
     byId('ended').querySelector('span').textContent = why
+    byId('cut').hidden = !live.cut
+    if (live.cut) byId('cut').querySelector('code').textContent = `${live.cut.code} ${live.cut.reason}`
   }
   // The token was in the document, too: nothing of it stays behind.
   for (const id of ['raw', 'header', 'claims', 'signature', 'fingerprint']) byId(id).replaceChildren()
@@ -95,6 +103,53 @@ function sayTrouble([why, next], { message, retryAt }) {
 
 function say(where, text) {
   if (where.textContent !== text) where.textContent = text
+}
+
+/* ---- sockets ---- */
+
+live.addEventListener('state', () => {
+  drawState(byId('live'), live)
+  byId('renewals').textContent = live.renewals
+  byId('live-since').hidden = live.state !== 'open'
+  byId('live-since').dateTime = new Date(live.since).toISOString()
+  if (live.cut) log('refused', 'Socket closed by the server', `${live.cut.code} ${live.cut.reason}`)
+  tick()
+})
+
+live.addEventListener('answer', ({ detail: { sessionEvents: event } }) => {
+  byId('heard').prepend(eventRow(event))
+  if (byId('heard').childElementCount > LONGEST_HEARD) byId('heard').lastElementChild.remove()
+  // What happened elsewhere shows here at once.
+  if (event.kind === 'subscribed') tick()
+  else reload()
+})
+
+notes?.live.addEventListener('state', () => drawState(byId('notes'), notes.live))
+notes?.live.addEventListener('answer', ({ detail }) => {
+  byId('note-list').replaceChildren(...detail.notes.map(noteRow))
+  tick()
+})
+
+byId('note-form')?.addEventListener('submit', (event) => {
+  event.preventDefault()
+  const { note, add } = event.target.elements
+  const text = note.value.trim()
+  if (text) attempt(add, () => notes.add(text).then(() => event.target.reset()))
+})
+
+function drawState(panel, { state, cut }) {
+  panel.dataset.state = cut ? 'cut' : state
+  say(panel.querySelector('.state'), cut ? `closed: ${cut.code} ${cut.reason}` : state)
+}
+
+function noteRow({ id, text, createdAt }) {
+  const row = fromTemplate('note')
+  row.querySelector('.what').textContent = text
+  row.querySelector('.when').append(when(createdAt))
+  const button = row.querySelector('button')
+  button.setAttribute('aria-label', `Remove the note ${text}`)
+  onPress(button, () => notes.remove(id))
+  return row
 }
 
 /* ---- devices and history ---- */

@@ -46,6 +46,9 @@ export class Session extends EventTarget {
   /** What keeps the token from being renewed: `{ message, retryAt }`. */
   trouble = null
 
+  /** Whether the user is logging out here: then the end of the session is no news. */
+  isLeaving = false
+
   #epoch = 0
   #underWay = new AbortController()
   #refreshing = null
@@ -111,6 +114,7 @@ export class Session extends EventTarget {
   /** Ends this session, or every session of the user: at the server first, then here and in the other tabs. */
   async logOut({ everywhere = false } = {}) {
     this.#turn()
+    this.isLeaving = true
     try {
       await (everywhere ? this.call('POST', '/auth/logout/all', {}) : this.#send('POST', '/auth/logout', { body: {} }))
     } catch (refusal) {
@@ -119,6 +123,8 @@ export class Session extends EventTarget {
         this.#arm()
         throw refusal
       }
+    } finally {
+      this.isLeaving = false
     }
     this.#end({ reason: 'logout', where: 'here' })
   }

@@ -69,6 +69,7 @@ export function happening(kind) {
     revoked: 'A session was ended',
     roles_changed: 'Roles changed',
     signup: 'Account created',
+    subscribed: 'Listening: from here on nothing is missed',
   }
   const plain = kind.replaceAll('_', ' ')
   return said[kind] ?? plain.charAt(0).toUpperCase() + plain.slice(1)

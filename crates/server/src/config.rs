@@ -53,6 +53,8 @@ pub struct Config {
     pub remember_idle: Span,
     /// How long a remembered session may live.
     pub remember_absolute: Span,
+    /// How long a WebSocket outlives its access token, for the client to show a newer one.
+    pub ws_grace: Span,
 
     /// What access tokens are signed with.
     pub signing_alg: Algorithm,
@@ -90,6 +92,8 @@ pub struct Config {
     /// Sign-ups from one address, as `BURST/TIME`, or `off`.
     pub signup_address_limit: Limit,
 
+    /// The origin of an API of notes that the page at `/` shows live: see examples/notes-api.
+    pub demo_api: String,
     /// Allows GraphQL introspection and a page to try queries on.
     pub development: bool,
 }
@@ -115,6 +119,7 @@ impl Default for Config {
             absolute: span(12 * 3600),
             remember_idle: span(14 * 86400),
             remember_absolute: span(90 * 86400),
+            ws_grace: span(30),
             signing_alg: Algorithm::Es256,
             key_rotation: Every(Some(Duration::from_hours(30 * 24))),
             audience: "api".into(),
@@ -132,6 +137,7 @@ impl Default for Config {
             login_account_limit: Limit::of(10, 60),
             login_address_limit: Limit::of(100, 60),
             signup_address_limit: Limit::of(30, 3600),
+            demo_api: String::new(),
             development: false,
         }
     }
@@ -299,6 +305,7 @@ impl Config {
             self.key_rotation.0.is_some_and(|every| every < Duration::from_hours(1)),
             "key_rotation: `off`, or 1h at the least, as that is how long a key is announced before it signs",
         );
+        fault(self.ws_grace.0 > Duration::from_mins(10), "ws_grace: at most 10m");
         fault(self.audience.is_empty(), "audience: must not be empty");
         fault(self.client_id.is_empty(), "client_id: must not be empty");
         fault(!self.roles.contains(&self.default_role), "default_role: must be one of roles");
@@ -307,6 +314,10 @@ impl Config {
         fault(
             !self.cookie_domain.is_empty() && !self.cookie_domain.contains('.'),
             "cookie_domain: a parent domain such as example.com",
+        );
+        fault(
+            !self.demo_api.is_empty() && origin(&self.demo_api).as_deref() != Some(&self.demo_api),
+            "demo_api: not of the form http://localhost:4100",
         );
         for text in &self.origins {
             fault(
@@ -360,6 +371,16 @@ impl Settings {
     /// Whether pages of this origin may call with credentials.
     pub fn allows_origin(&self, origin: &str) -> bool {
         origin == self.issuer || self.config.origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// The API of notes that the page shows.
+    pub fn demo_api(&self) -> Option<&str> {
+        (!self.config.demo_api.is_empty()).then_some(&self.config.demo_api)
+    }
+
+    /// Every origin whose pages may call with credentials.
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.issuer()).chain(self.config.origins.iter().map(String::as_str))
     }
 
     /// How long a session may go unused, and live.

@@ -34,7 +34,8 @@ pub use http::view::rfc3339;
 /// Every route of the server. `metrics` renders `/metrics`.
 pub fn router(app: Arc<app::App>, metrics: Option<PrometheusHandle>) -> Router {
     let schema = graphql::schema(Arc::clone(&app));
-    http::router(http::Shared { app, schema, metrics })
+    let sockets = graphql::socket::sockets(&app, schema.clone());
+    http::router(http::Shared { app, schema, sockets, metrics })
 }
 
 /// The OpenAPI description, as pretty JSON.

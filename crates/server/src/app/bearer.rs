@@ -33,8 +33,15 @@ impl App {
         fingerprint: Option<&FingerprintCookie>,
     ) -> Result<Authenticated, Error> {
         let token = token.ok_or(Error::Code(Code::NoSession))?;
-        let claims = self.verify(token, fingerprint, LEEWAY)?;
-        let held = self.held_of(&claims).await?;
+        self.standing(&*self.verify(token, fingerprint, LEEWAY)?).await
+    }
+
+    /// That the session of claims which have been verified has not ended, and that they are not out of date.
+    ///
+    /// # Errors
+    /// [`Code::SessionEnded`] with the reason; [`Code::ClaimsStale`].
+    pub async fn standing(&self, claims: &Claims) -> Result<Authenticated, Error> {
+        let held = self.held_of(claims).await?;
         if let Some(reason) = held.session.over(self.now()) {
             return Err(Error::Ended(Some(reason)));
         }

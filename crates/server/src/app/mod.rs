@@ -22,6 +22,7 @@ mod service_keys;
 mod sessions;
 mod signing_keys;
 mod signup;
+mod watch;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -74,6 +75,7 @@ pub struct App {
     keyring: Keyring,
     passwords: Passwords,
     hub: Hub,
+    watchers: watch::Watchers,
     settings: Settings,
 }
 
@@ -136,7 +138,8 @@ impl App {
         let mac = master.mac_key()?;
         let keyring = signing_keys::open(&*store, &master, &*random, &settings, clock.now()).await?;
         let hub = Hub::new(random.bytes()?, &settings, Arc::clone(&clock));
-        Ok(Arc::new(Self { store, clock, random, master, mac, keyring, passwords, hub, settings }))
+        let watchers = watch::Watchers::default();
+        Ok(Arc::new(Self { store, clock, random, master, mac, keyring, passwords, hub, watchers, settings }))
     }
 
     /// The checked configuration.
@@ -160,7 +163,7 @@ impl App {
         Ok(self.store.sweep(self.now(), KEEP_ENDED).await?)
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

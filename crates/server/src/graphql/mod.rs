@@ -3,44 +3,50 @@
 mod limits;
 mod mutation;
 mod query;
+pub(crate) mod socket;
+mod subscription;
 mod types;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use async_graphql::{Context, EmptySubscription, ErrorExtensionValues, Request, ServerError};
+use async_graphql::{Context, Data, ErrorExtensionValues, Request, ServerError};
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use axum::http::{Extensions, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use axum::{Json, body::Body};
+use countersign_verifier::Verified;
+use countersign_verifier::graphql::Sockets;
 
-use crate::app::{App, Wire};
+use crate::app::{App, Authenticated, Wire};
 use crate::http::Shared;
 use crate::http::asked::{Asked, read_json};
 use crate::http::error::Refused;
 use crate::http::page;
 use mutation::Mutation;
 use query::Query;
+use socket::Coded;
+use subscription::Subscription;
 
-pub(crate) type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+pub(crate) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// The schema, ready to execute.
 pub(crate) fn schema(app: Arc<App>) -> Schema {
     let development = app.settings().development;
-    let builder = Schema::build(Query, Mutation, EmptySubscription).data(app).extension(limits::Aliases);
+    let builder = Schema::build(Query, Mutation, Subscription).data(app).extension(limits::Aliases);
     let builder = builder.limit_depth(limits::DEPTH).limit_complexity(limits::COMPLEXITY).limit_directives(4);
     if development { builder.finish() } else { builder.disable_introspection().finish() }
 }
 
 /// The schema in the schema definition language.
 pub(crate) fn definition() -> String {
-    Schema::build(Query, Mutation, EmptySubscription).finish().sdl()
+    Schema::build(Query, Mutation, Subscription).finish().sdl()
 }
 
 pub(crate) fn route() -> MethodRouter<Shared> {
-    post(execute).get(try_page)
+    post(execute).get(open)
 }
 
 /// Executes one operation; the answer is 200 with `errors` where something was refused. An array (a batch) is
@@ -56,21 +62,37 @@ async fn execute(
         serde_json::from_slice(&bytes).map_err(|error| Refused::bad_request(format!("body: {error}")))?;
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let sender = Sender { headers, peer: peer.unwrap_or(IpAddr::from([127, 0, 0, 1])) };
-    let mut answer = schema.execute(request.data(sender)).await;
-    for error in &mut answer.errors {
-        // Those of the document itself have no code yet: syntax, unknown fields, limits.
-        error.extensions.get_or_insert_with(|| extensions_of(Refused::bad_request("").wire()));
-    }
+    let mut answer = coded(schema.execute(request.data(sender)).await);
     let cookies = std::mem::take(&mut answer.http_headers);
     Ok((cookies, Json(answer)).into_response())
 }
 
+/// Gives a code to the errors that have none: those of the document itself, such as syntax and limits.
+fn coded(mut answer: async_graphql::Response) -> async_graphql::Response {
+    for error in &mut answer.errors {
+        error.extensions.get_or_insert_with(|| extensions_of(Refused::bad_request("").wire()));
+    }
+    answer
+}
+
+/// A WebSocket, if that is what is asked for.
+async fn open(
+    State(app): State<Arc<App>>,
+    State(sockets): State<Sockets<Coded>>,
+    request: axum::extract::Request,
+) -> Result<Response, Refused> {
+    if Sockets::<Coded>::wanted(request.headers()) {
+        return Ok(sockets.open(request, Data::default()).await);
+    }
+    try_page(&app)
+}
+
 /// A page to try queries on, in development; otherwise 405, as `GET` executes nothing here.
-async fn try_page(State(app): State<Arc<App>>) -> Result<Response, Refused> {
+fn try_page(app: &App) -> Result<Response, Refused> {
     if !app.settings().development {
         return Err(Refused::with_status(StatusCode::METHOD_NOT_ALLOWED, "POST it, as application/json"));
     }
-    page::try_queries()
+    page::try_queries(app.settings())
 }
 
 /// What a GraphQL request shows of its sender.
@@ -83,9 +105,20 @@ fn app<'c>(ctx: &Context<'c>) -> Result<&'c Arc<App>, async_graphql::Error> {
     ctx.data::<Arc<App>>()
 }
 
+/// What the request of an operation that sets cookies shows. A socket has sent its last header.
 fn asked(ctx: &Context<'_>) -> Result<Asked, async_graphql::Error> {
-    let sender = ctx.data::<Sender>()?;
+    let sender = ctx.data_opt::<Sender>().ok_or_else(|| {
+        Refused::bad_request("this operation sets cookies, which a WebSocket cannot: POST it to /graphql")
+    })?;
     Ok(Asked::read(&sender.headers, sender.peer, app(ctx)?.settings())?)
+}
+
+/// The session whose access token came with the request, or with which the socket was opened.
+async fn authenticate(ctx: &Context<'_>) -> Result<Authenticated, async_graphql::Error> {
+    match ctx.data_opt::<Verified>() {
+        Some(verified) => Ok(app(ctx)?.standing(verified).await.map_err(Refused::from)?),
+        None => Ok(asked(ctx)?.authenticate(app(ctx)?).await?),
+    }
 }
 
 fn set_cookies(ctx: &Context<'_>, lines: Vec<HeaderValue>) {

@@ -3,7 +3,7 @@ use countersign_core::SessionId;
 use zeroize::Zeroizing;
 
 use super::types::{Session, Signout};
-use super::{app, asked, set_cookies};
+use super::{app, asked, authenticate, set_cookies};
 use crate::app::{Credentials, Issued, Login, Presented, Signup};
 use crate::http::cookies;
 use crate::http::error::Refused;
@@ -107,7 +107,7 @@ impl Mutation {
 
     /// Ends one of the user's sessions.
     async fn revoke_session(&self, ctx: &Context<'_>, id: String) -> Result<Signout> {
-        let who = asked(ctx)?.authenticate(app(ctx)?).await?;
+        let who = authenticate(ctx).await?;
         let id: SessionId = id.parse().map_err(|_| Refused::bad_request("id: not a session's"))?;
         app(ctx)?.revoke_own(&who, id).await.map_err(Refused::from)?;
         Ok(Signout { ok: true })

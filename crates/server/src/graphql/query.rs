@@ -2,7 +2,7 @@ use async_graphql::{Context, Object, Result};
 
 use super::mutation::refresh_jwt_token;
 use super::types::Session;
-use super::{app, asked};
+use super::{app, authenticate};
 use crate::http::view::{DeviceView, EventView, UserView};
 
 pub(crate) struct Query;
@@ -12,12 +12,12 @@ pub(crate) struct Query;
 impl Query {
     /// The user whose access token comes with the request.
     async fn me(&self, ctx: &Context<'_>) -> Result<UserView> {
-        Ok(UserView::from(&asked(ctx)?.authenticate(app(ctx)?).await?.held().user))
+        Ok(UserView::from(&authenticate(ctx).await?.held().user))
     }
 
     /// The user's living sessions, oldest first.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<DeviceView>> {
-        let who = asked(ctx)?.authenticate(app(ctx)?).await?;
+        let who = authenticate(ctx).await?;
         let held = who.held();
         let sessions = app(ctx)?.sessions(held.user.id).await.map_err(refused)?;
         Ok(sessions.iter().map(|one| DeviceView::new(one, held.session.id)).collect())
@@ -30,7 +30,7 @@ impl Query {
         #[graphql(desc = "The id of an event: only older ones are answered.")] before: Option<String>,
         #[graphql(desc = "How many at most; 100 at the most.", default = 20)] limit: u32,
     ) -> Result<Vec<EventView>> {
-        let who = asked(ctx)?.authenticate(app(ctx)?).await?;
+        let who = authenticate(ctx).await?;
         let before = before.map(|id| id.parse()).transpose().map_err(|_| no_such_event())?;
         let events = app(ctx)?.events(who.held().user.id, before, limit).await.map_err(refused)?;
         Ok(events.into_iter().map(EventView::from).collect())

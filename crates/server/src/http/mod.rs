@@ -27,6 +27,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use countersign_core::Code;
+use countersign_verifier::graphql::Sockets;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
@@ -37,6 +38,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::graphql::socket::Coded;
 use crate::graphql::{self, Schema};
 use error::Refused;
 
@@ -45,6 +47,7 @@ use error::Refused;
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) schema: Schema,
+    pub(crate) sockets: Sockets<Coded>,
     pub(crate) metrics: Option<PrometheusHandle>,
 }
 
@@ -57,6 +60,12 @@ impl FromRef<Shared> for Arc<App> {
 impl FromRef<Shared> for Schema {
     fn from_ref(shared: &Shared) -> Self {
         shared.schema.clone()
+    }
+}
+
+impl FromRef<Shared> for Sockets<Coded> {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.sockets.clone()
     }
 }
 

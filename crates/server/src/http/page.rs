@@ -12,11 +12,25 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::error::Refused;
 use crate::app::{App, Error};
+use crate::config::Settings;
 
-/// Nothing from another host, no inline script or style, no string that becomes markup.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'";
+/// Nothing from another host, no inline script or style, no string that becomes markup. Calls go to this server
+/// and to the demo API, if there is one. Older browsers do not count a WebSocket as `'self'`.
+fn policy(settings: &Settings) -> String {
+    let mut calls = format!("'self' {}", over_socket(settings.issuer()));
+    if let Some(api) = settings.demo_api() {
+        calls = format!("{calls} {api} {}", over_socket(api));
+    }
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {calls}; \
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types 'none'"
+    )
+}
+
+fn over_socket(origin: &str) -> String {
+    origin.replacen("http", "ws", 1)
+}
 
 #[derive(RustEmbed)]
 #[folder = "assets"]
@@ -28,6 +42,7 @@ struct Home<'a> {
     issuer: &'a str,
     signup: bool,
     password_min: u32,
+    demo_api: Option<&'a str>,
     icon: String,
     style: String,
     script: String,
@@ -44,24 +59,28 @@ struct TryQueries {
 /// The page on which a person sees a session live.
 pub(super) async fn home(State(app): State<Arc<App>>) -> Result<Response, Refused> {
     let settings = app.settings();
-    page(&Home {
+    let home = Home {
         issuer: settings.issuer(),
         signup: settings.signup,
         password_min: settings.password_min,
+        demo_api: settings.demo_api(),
         icon: url("icon.svg"),
         style: url("page.css"),
         script: url("page.js"),
-    })
+    };
+    page(&home, settings)
 }
 
 /// The page to try GraphQL queries on.
-pub(crate) fn try_queries() -> Result<Response, Refused> {
-    page(&TryQueries { icon: url("icon.svg"), style: url("page.css"), script: url("graphql.js") })
+pub(crate) fn try_queries(settings: &Settings) -> Result<Response, Refused> {
+    let queries = TryQueries { icon: url("icon.svg"), style: url("page.css"), script: url("graphql.js") };
+    page(&queries, settings)
 }
 
-fn page(template: &impl Template) -> Result<Response, Refused> {
+fn page(template: &impl Template, settings: &Settings) -> Result<Response, Refused> {
     let html = template.render().map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(([(CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-store")], Html(html)).into_response())
+    let headers = [(CONTENT_SECURITY_POLICY, policy(settings)), (CACHE_CONTROL, "no-store".to_owned())];
+    Ok((headers, Html(html)).into_response())
 }
 
 /// The URL of a file; it changes with the file, so that browsers may keep what they have.

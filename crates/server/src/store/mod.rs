@@ -152,6 +152,12 @@ pub trait Store: Send + Sync {
     /// Events of a user, newest first, at most `limit`, those before the id `before` if given.
     async fn events(&self, user: UserId, before: Option<u64>, limit: u32) -> Result<Vec<Event>, StoreError>;
 
+    /// The id of the newest event of all; 0 if there is none.
+    async fn newest_event(&self) -> Result<u64, StoreError>;
+
+    /// Everybody's events after that id, oldest first.
+    async fn events_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
+
     /// Takes one attempt from the allowance of `subject` (a hash, so that no name or address is stored).
     /// `None` if it is allowed, else how long to wait; a refused attempt takes nothing. Relaxed.
     async fn attempt(

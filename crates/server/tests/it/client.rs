@@ -88,6 +88,11 @@ impl Client {
         }
     }
 
+    /// Where GraphQL is spoken.
+    pub(crate) fn graphql_url(&self) -> String {
+        format!("{}/graphql", self.url)
+    }
+
     /// Signs up as Ann, and takes the access token.
     pub(crate) async fn signup(&mut self, more: Value) -> Answer {
         let body = json!({ "email": EMAIL, "username": NAME, "password": PASSWORD });

@@ -34,6 +34,20 @@ pub(super) fn of_user(
     .collect()
 }
 
+pub(super) fn newest(db: &Connection) -> rusqlite::Result<u64> {
+    let newest = "SELECT coalesce(max(id), 0) FROM events";
+    db.prepare_cached(newest)?.query_row([], |row| Ok(Columns::of(row).take::<Whole>()?.0))
+}
+
+/// Oldest first.
+pub(super) fn after(db: &Connection, after: u64, limit: u32) -> rusqlite::Result<Vec<Event>> {
+    db.prepare_cached(
+        "SELECT id, at, kind, user_id, session_id, detail FROM events WHERE id > ? ORDER BY id LIMIT ?",
+    )?
+    .query_map((Whole(after), limit), from_row)?
+    .collect()
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Event> {
     let mut columns = Columns::of(row);
     Ok(Event {

@@ -158,6 +158,14 @@ impl Store for SqliteStore {
         self.readers.read(|db| events::of_user(db, user, before, limit))
     }
 
+    async fn newest_event(&self) -> Result<u64, StoreError> {
+        self.readers.read(events::newest)
+    }
+
+    async fn events_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.readers.read(|db| events::after(db, after, limit))
+    }
+
     async fn attempt(
         &self,
         subject: [u8; 32],

@@ -17,6 +17,7 @@ contract! {
     new_roles_move_the_epoch_and_end_nothing,
     a_better_hash_replaces_only_the_hash_it_was_made_from,
     events_come_newest_first_in_pages,
+    everybodys_events_are_followed_oldest_first,
 }
 
 async fn a_user_is_found_by_id_and_by_each_name(database: Database) {
@@ -187,4 +188,20 @@ async fn events_come_newest_first_in_pages(database: Database) {
     assert_eq!(store.events(user_id(1), None, 1).await.unwrap()[0].id, all[0].id);
     let rest = store.events(user_id(1), Some(all[0].id), 10).await.unwrap();
     assert_eq!(rest.iter().map(|event| event.id).collect::<Vec<_>>(), [all[1].id]);
+}
+
+async fn everybodys_events_are_followed_oldest_first(database: Database) {
+    let store = database.open();
+    assert_eq!(store.newest_event().await.unwrap(), 0);
+    assert!(store.events_after(0, 10).await.unwrap().is_empty());
+    for user in [1, 2, 1] {
+        store.record(event(user_id(user), EventKind::LoginFailed)).await.unwrap();
+    }
+    let all = store.events_after(0, 10).await.unwrap();
+    assert_eq!(all.iter().map(|event| event.what.user).collect::<Vec<_>>(), [1, 2, 1].map(user_id));
+    assert!(all.is_sorted_by(|one, next| one.id < next.id));
+    assert_eq!(store.newest_event().await.unwrap(), all[2].id);
+    let rest = store.events_after(all[0].id, 1).await.unwrap();
+    assert_eq!(rest.iter().map(|event| event.id).collect::<Vec<_>>(), [all[1].id], "a page of one");
+    assert!(store.events_after(all[2].id, 10).await.unwrap().is_empty());
 }
