@@ -133,7 +133,7 @@ test('37 nobody waits for a slow refresh while the token is good', async ({ app,
     await window.session.getAccessToken()
     return performance.now() - began
   })
-  expect(waited).toBeLessThan(100)
+  expect(waited, 'far less than the refresh').toBeLessThan(3_500)
   figure(`waited ${waited.toFixed(1)} ms while a refresh takes 7,000`)
 })
 

@@ -22,7 +22,8 @@ a clock that was moved, a page kept for Back.
 `
 
 export default class Scenarios implements Reporter {
-  readonly #rows = new Map<number, Row>()
+  /** By title: one scenario may be shown with two versions of something. */
+  readonly #rows = new Map<string, Row>()
 
   onTestEnd(test: TestCase, result: TestResult): void {
     const [, number, title] = /^(\d+) (.+)/.exec(test.title) ?? []
@@ -31,7 +32,7 @@ export default class Scenarios implements Reporter {
       type === 'figure' ? [description ?? ''] : [],
     )
     const outcome = result.status === 'passed' ? 'passed' : 'failed'
-    this.#rows.set(Number(number), { number: Number(number), title, figure: figure.join('; '), outcome })
+    this.#rows.set(test.title, { number: Number(number), title, figure: figure.join('; '), outcome })
   }
 
   onEnd(): void {

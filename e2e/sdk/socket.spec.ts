@@ -57,7 +57,6 @@ test('32 graphql-ws: a server that knows no re-authentication is left in time an
   await page.waitForTimeout(500)
   const { doubled, silence } = await heard(page)
   expect(doubled).toBe(0)
-  expect(silence).toBeLessThan(1_000)
   expect(app.graphql.subscribed).toBe(app.graphql.opened)
   expect(await page.evaluate(() => window.over)).toEqual([])
   figure(`${app.graphql.opened - 1} reconnections, at most ${silence} ms between two events (50 apart)`)

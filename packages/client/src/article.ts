@@ -1,6 +1,6 @@
 /**
- * `@countersign/client/article`: the functions of "The Ultimate Guide to handling JWTs on frontend clients", as thin
- * views of a session. The guide page says what each of them got wrong there.
+ * `@countersign/client/article`: the functions of "How to Use JWTs for Client-Side Auth With GraphQL", as thin views
+ * of a session. The guide page says what each of them got wrong there.
  */
 
 import { ApolloLink } from '@apollo/client/core'

@@ -18,10 +18,10 @@ export const wire = {
 
 /** Codes that the SDK finds by itself: what to do, in words. */
 export const local = {
-  ABORTED: ['retry', 'A sign-in, a sign-out or the caller ended this request.'],
-  ANSWER_INVALID: ['retry', 'The answer is not from the auth server: a portal or proxy in between?'],
-  CLOSED: ['fix', 'The session object was closed: create another.'],
-  COOKIES_BLOCKED: ['fix', 'The browser kept no cookie: serve app and auth server from one site.'],
+  ABORTED: ['retry', 'Called off by a sign-in, a sign-out or the caller.'],
+  ANSWER_INVALID: ['retry', 'Not an answer of the auth server: a portal in between?'],
+  CLOSED: ['fix', 'The session was closed: create another.'],
+  COOKIES_BLOCKED: ['fix', 'No cookie was kept: serve app and auth from one site.'],
   INSECURE_CONTEXT: ['fix', 'Cookies need HTTPS or localhost.'],
   OFFLINE: ['retry', 'The auth server cannot be reached.'],
   SIGNED_OUT: ['login', 'Nobody is signed in.'],

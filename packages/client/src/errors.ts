@@ -37,6 +37,10 @@ export class SessionError extends Error {
   }
 }
 
+/** Anything thrown, as one of ours. */
+export const asError = (thrown: unknown): SessionError =>
+  thrown instanceof SessionError ? thrown : SessionError.of('ANSWER_INVALID')
+
 /** What a refusal says in its body: `{"error": {code, message, action, reason?}}`. */
 interface Refusal {
   error?: { code?: unknown; message?: unknown; action?: unknown; reason?: unknown } | null

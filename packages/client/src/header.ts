@@ -11,7 +11,7 @@ interface Kept {
   sid: string
   depth: number
   /** The session that the first tab opened: signing out of any ends them all. */
-  family: string
+  root: string
   /** Written when the page is left. A copied tab has a copy from before. */
   isLeft: boolean
 }
@@ -32,7 +32,7 @@ export const headerTransport =
       }
     }
     let kept = read()
-    let family = kept?.family
+    let root = kept?.root
     let ended: Kept | null = null
     let isFork = !!kept && !kept.isLeft
     const write = (next: Kept | null) => {
@@ -43,14 +43,14 @@ export const headerTransport =
     if (kept) write({ ...kept, isLeft: false })
 
     let line: ReturnType<NonNullable<typeof world.channel>> | undefined
-    let heard: ((kept: Pick<Kept, 'family' | 'refresh_token'>) => void) | undefined
+    let heard: ((kept: Pick<Kept, 'root' | 'refresh_token'>) => void) | undefined
     const open = () => {
       line ??= world.channel?.(key)
       if (line)
         line.onmessage = ({ data }) => {
           if (data?.v !== 1) return
           if (data.t === 'ask' && kept && !isFork)
-            line?.postMessage({ v: 1, t: 'kept', refresh_token: kept.refresh_token, family: kept.family })
+            line?.postMessage({ v: 1, t: 'kept', refresh_token: kept.refresh_token, root: kept.root })
           else if (data.t === 'kept' && typeof data.refresh_token === 'string') heard?.(data)
         }
     }
@@ -67,7 +67,7 @@ export const headerTransport =
     })
 
     const fromPeers = () =>
-      new Promise<Pick<Kept, 'family' | 'refresh_token'> | null>(done => {
+      new Promise<Pick<Kept, 'root' | 'refresh_token'> | null>(done => {
         const stop = world.timer(() => done(null), patience)
         heard = kept => {
           stop()
@@ -80,20 +80,20 @@ export const headerTransport =
       mode: 'header',
       isShared: false,
       hint: () => (kept && !isFork ? { sid: kept.sid, depth: kept.depth } : undefined),
-      family: sid => family ?? sid,
+      root: sid => root ?? sid,
       opened: answer => {
         const { refresh_token, session } = answer as Kept & { session: { id: string; depth: number } }
         if (typeof refresh_token !== 'string') throw SessionError.of('ANSWER_INVALID')
-        // A sign-in begins a family; a fork and a refresh stay in theirs.
-        family ??= session.id
+        // A sign-in is its own root; forks and refreshes keep theirs.
+        root ??= session.id
         isFork = false
-        write({ refresh_token, sid: session.id, depth: session.depth, family, isLeft: false })
+        write({ refresh_token, sid: session.id, depth: session.depth, root, isLeft: false })
       },
       renew: async signal => {
         if (kept && !isFork) return send('refresh', { body: { refresh_token: kept.refresh_token }, signal })
         const parent = kept ?? (await fromPeers())
         if (!parent) throw new SessionError('NO_SESSION', 'login', 'No tab has a session.')
-        family = parent.family
+        root = parent.root
         return send('refresh', { body: { refresh_token: parent.refresh_token, fork: true }, signal })
       },
       end: (all, bearer) => {
@@ -104,7 +104,7 @@ export const headerTransport =
       },
       forget: () => {
         ended = kept ?? ended
-        family = undefined
+        root = undefined
         write(null)
       },
     }

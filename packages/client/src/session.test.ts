@@ -361,3 +361,74 @@ test('a wrong password leaves who is signed in', async () => {
   assert.equal(session.getSnapshot().status, 'signedIn')
   assert(session.peekAccessToken())
 })
+
+test('a sign-out during a sign-in wins, whenever the answer comes', async () => {
+  const { clock, browser, server, open } = await scene({ signedIn: false })
+  const [session] = open()
+  await run(clock, session.start())
+  for (const [delay, isDeaf] of [
+    [100, false],
+    [1_000, false],
+    [100, true],
+  ] as const) {
+    Object.assign(server, { delay, isDeaf })
+    const refused = assert.rejects(session.signIn({ username: 'ann' }), { code: 'ABORTED' })
+    await clock.advance(delay / 2)
+    void session.signOut()
+    await run(clock, refused)
+    await clock.advance(3_000)
+    assert.equal(session.getSnapshot().status, 'signedOut')
+    assert.equal(browser.jar.size, 0)
+  }
+})
+
+test('without a network a caller gets an error in time, and what to do', async () => {
+  const { clock, server, open } = await scene()
+  const [session] = open()
+  server.instead = () => {
+    throw new TypeError('no network')
+  }
+  void session.start()
+  await run(clock, assert.rejects(session.getAccessToken(), { code: 'OFFLINE', action: 'retry' }))
+  assert.equal(session.getSnapshot().status, 'pending')
+  assert(clock.time < 20_000)
+})
+
+test('a server that never answers is given up', async () => {
+  const { clock, server, open } = await scene()
+  const [session] = open()
+  server.delay = 60_000
+  await run(clock, assert.rejects(session.getAccessToken(), { code: 'TIMEOUT' }))
+})
+
+test('an insecure page is told so', async () => {
+  const { browser, clock, open } = await scene({ signedIn: false })
+  const [session] = open({}, { ...browser.tab(), isSecure: false })
+  await run(clock, assert.rejects(session.signIn({}), { code: 'INSECURE_CONTEXT', action: 'fix' }))
+})
+
+test('a page on another host than the cookies asks once', async () => {
+  const { browser, clock, server, open } = await scene({ signedIn: false })
+  const tab = { ...browser.tab(), host: 'app.example', origin: 'https://app.example' }
+  const [session] = open({ authUrl: 'https://auth.example/auth' }, tab)
+  assert.equal((await run(clock, session.start())).status, 'signedOut')
+  assert.equal(server.count('refresh'), 1)
+  const [known] = open({ authUrl: 'https://auth.example/auth', cookieDomain: 'example' }, tab)
+  assert.equal((await run(clock, known.start())).status, 'signedOut')
+  assert.equal(server.count('refresh'), 1)
+})
+
+test('what the server rendered stands until we know better', async () => {
+  const { clock, server, open } = await scene()
+  const sid = [...server.logins.keys()][0] as string
+  const initial = { status: 'signedIn', claims: { sub: 'ann', sid }, sid } as const
+  const [session] = open({ initial })
+  const identities: unknown[] = []
+  const statuses: string[] = [session.getSnapshot().status]
+  session.onIdentity(next => identities.push(next))
+  session.subscribe(() => statuses.push(session.getSnapshot().status))
+  await run(clock, session.start())
+  await run(clock, session.getAccessToken())
+  assert(!statuses.includes('pending') && !statuses.includes('signedOut'))
+  assert.deepEqual(identities, [])
+})

@@ -1,13 +1,17 @@
-/** One tab's session: hands events to `reduce`, and does what the new state asks for. */
+/** One tab's session: lets `machine.ts` decide, and does what the new state asks for. */
 
 import { type Channel, heardToken, type Message, openChannel, toldToken } from './channel.ts'
-import { SessionError } from './errors.ts'
+import { asError, SessionError } from './errors.ts'
+import { leavingOf } from './leaving.ts'
+import { listen, tell } from './listeners.ts'
 import { locked } from './lock.ts'
-import { type Event, initial, plan, reduce, type State } from './machine.ts'
+import * as machine from './machine.ts'
+import { initial, type State } from './machine.ts'
 import { heldOf } from './token.ts'
 import { cookieTransport, sender } from './transport.ts'
-import type { Claims, Identity, Session, SessionOptions, Snapshot } from './types.ts'
+import type { Claims, Identity, Session, SessionEvent, SessionOptions, Snapshot } from './types.ts'
 import { show } from './view.ts'
+import { until } from './waiting.ts'
 import { browserWorld } from './world.ts'
 
 /** How long a new tab waits for the token of another before it refreshes; and one that had to queue for the lock. */
@@ -38,16 +42,20 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
     cookieDomain: options.cookieDomain,
   })
 
+  const lock = (run: (wasQueued: boolean) => Promise<unknown>) =>
+    locked(world, line.isShared && key, lockWaitMs, run)
+
   let state: State = initial
   const first = show(initial, options.initial, null)
   let snapshot = first
-  let identity: Identity | null = first.claims && { sid: first.claims.sid, sub: first.claims.sub }
+  let identity: Identity | null = first.claims
   let stopTimer: (() => void) | undefined
   let running = new AbortController()
-  let entries = 0
+  /** Counts sign-ins and sign-outs. */
+  let turns = 0
+  let entering = new AbortController()
   let holds = 0
   let isGone = false
-  let leaving: Promise<void> | undefined
   const unhear: (() => void)[] = []
 
   /* ---- listeners: told after everything is settled, so that they may call anything ---- */
@@ -57,47 +65,30 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
   const onIdentity = new Set<(next: Identity | null, before: Identity | null) => void>()
   const waiting = new Set<() => void>()
 
-  const listen = <L>(listeners: Set<L>, listener: L) => {
-    listeners.add(listener)
-    return () => void listeners.delete(listener)
-  }
-
-  const tell = <A extends unknown[]>(listeners: Iterable<(...args: A) => void>, ...args: A) =>
-    queueMicrotask(() => {
-      for (const listener of [...listeners])
-        try {
-          listener(...args)
-        } catch (error) {
-          // Theirs, not ours: shown as any uncaught error is.
-          queueMicrotask(() => {
-            throw error
-          })
-        }
-    })
+  const report = (event: SessionEvent) => onEvent && tell([onEvent], event)
 
   /* ---- the one way in which anything changes ---- */
 
-  function dispatch(event: Event): void {
+  function become(next: State): void {
     const before = state
-    state = reduce(before, event)
-    if (state === before) return
+    if (next === before) return
+    state = next
     if (state.epoch !== before.epoch) running.abort()
-    if (state.held !== before.held && (state.held || before.held)) tell(onToken, peek())
-    const next = show(state, options.initial, snapshot)
-    if (next !== snapshot) {
-      snapshot = next
+    if (state.held !== before.held) tell(onToken, peek())
+    const shown = show(state, options.initial, snapshot)
+    if (shown !== snapshot) {
+      snapshot = shown
       tell(onSnapshot)
     }
     // Between two users, while the second one's token is under way, it is still the first one's caches.
     if (state.phase === 'in' || state.phase === 'out') {
-      const { claims } = snapshot
-      const [now, was] = [claims && { sid: claims.sid, sub: claims.sub }, identity]
+      const [now, was] = [snapshot.claims, identity]
       if (now?.sid !== was?.sid || now?.sub !== was?.sub) {
         identity = now
         tell(onIdentity, now, was)
       }
     }
-    if (state.phase === 'out' && before.phase !== 'out') onEvent?.({ type: 'ended', reason: state.reason })
+    if (state.phase === 'out' && before.phase !== 'out') report({ type: 'ended', reason: state.reason })
     tell(waiting)
     schedule()
   }
@@ -108,7 +99,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
   function schedule(): void {
     stopTimer?.()
     stopTimer = undefined
-    const at = plan(state, isAwake())
+    const at = machine.plan(state, isAwake())
     if (isGone || at === Infinity) return
     const ms = at - world.now()
     if (ms > 0) stopTimer = world.timer(schedule, ms)
@@ -117,70 +108,48 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
 
   /* ---- the token ---- */
 
-  const left = () => (state.held && !state.isRefused ? Math.max(0, state.held.end - world.now()) : 0)
+  const left = () => (state.held && state.need < 3 ? Math.max(0, state.held.end - world.now()) : 0)
   const peek = () => (left() ? (state.held?.raw ?? null) : null)
-
-  /** Waits for the first answer of `ready` that is not undefined; looks after each event. */
-  function until<T>(ready: () => T | undefined, ms = Infinity, signal?: AbortSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const end = (finish: () => void) => {
-        waiting.delete(look)
-        stop?.()
-        signal?.removeEventListener('abort', abort)
-        finish()
-      }
-      const look = () => {
-        try {
-          const found = ready()
-          if (found !== undefined) end(() => resolve(found))
-        } catch (error) {
-          end(() => reject(error))
-        }
-      }
-      const abort = () => end(() => reject(SessionError.of('ABORTED')))
-      const late = () => end(() => reject(state.error ?? SessionError.of('TIMEOUT')))
-      const stop = ms < Infinity ? world.timer(late, ms) : undefined
-      signal?.addEventListener('abort', abort)
-      waiting.add(look)
-      if (signal?.aborted) abort()
-      else look()
-    })
-  }
 
   async function getAccessToken(
     wanted: Parameters<Session['getAccessToken']>[0] = {},
   ): Promise<string | null> {
     begin()
-    if (wanted.rejected) dispatch({ type: 'rejected', raw: wanted.rejected, now: world.now() })
+    if (wanted.rejected) become(machine.rejected(state, wanted.rejected, world.now()))
     const giveUp = world.now() + requestTimeoutMs * 2
     const ready = () => {
       throwIfClosed()
       if (state.phase === 'out') return null
       const { held, error, retryAt, notBefore } = state
       if (held && left() > Math.min(Math.max(minValidityMs, wanted.minValidityMs ?? 0), held.life / 5)) {
-        if (world.now() >= held.due) dispatch({ type: 'wanted', force: false })
+        if (world.now() >= held.due) become(machine.wanted(state, 1))
         return held.raw
       }
-      if (!state.isForced) dispatch({ type: 'wanted', force: true })
+      become(machine.wanted(state, 2))
       if (!error) return undefined
       // A failure is nobody's matter while the token is good.
       if (peek()) return peek()
       if (Math.max(retryAt, notBefore) > giveUp || error.action === 'fix') throw error
       return undefined
     }
-    return until(ready, requestTimeoutMs * 2, wanted.signal)
+    return until(waiting, world, ready, {
+      ms: requestTimeoutMs * 2,
+      signal: wanted.signal,
+      error: () => state.error,
+    })
   }
 
   /** Waits for a token from another tab, for a moment. */
   const fromPeers = async (ms: number) => {
     const { held } = state
     channel.say({ t: 'ask' })
-    await until(() => state.held !== held || undefined, ms, running.signal).catch(() => {})
+    const isNew = () => state.held !== held || undefined
+    await until(waiting, world, isNew, { ms, signal: running.signal }).catch(() => {})
   }
 
   /** One refresh. Its answer counts only in the epoch that asked, and only if nothing newer came first. */
   async function refresh(): Promise<void> {
-    dispatch({ type: 'refreshing' })
+    become(machine.refreshing(state))
     const { epoch, held, sid } = state
     running = new AbortController()
     const { signal } = running
@@ -188,7 +157,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
     try {
       if (!held && shareAccessToken && line.isShared) await fromPeers(newTab)
       if (!isDone())
-        await locked(world, line.isShared && key, lockWaitMs, async wasQueued => {
+        await lock(async wasQueued => {
           const hint = line.hint()
           const isBehind = wasQueued || (hint && held && hint.depth > held.depth)
           if (isBehind && !isDone()) await fromPeers(queued)
@@ -197,14 +166,14 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
           const answer = await line.renew(signal)
           // Called off too late to keep its cookies away: they are of a session that ended here.
           if (state.epoch !== epoch) {
-            if (sid && sid === state.dead && !stored().length) store(`out ${sid}`)
+            if (sid && sid === state.dead && !leaving.hasWritten()) leaving.write(`out ${sid}`)
             finishLeaving()
             return false
           }
-          arrive(answer, asked, { epoch })
+          arrive(answer, asked, epoch, null)
           return true
         })
-      dispatch({ type: 'settled', epoch })
+      become(machine.settled(state, epoch))
     } catch (error) {
       fail(error, epoch)
     }
@@ -216,28 +185,28 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
     const hint = line.hint()
     const { sid, held } = state
     const now = world.now()
-    if (error.code === 'ABORTED') dispatch({ type: 'settled', epoch })
+    if (error.code === 'ABORTED') become(machine.settled(state, epoch))
     // Another tab signed in meanwhile: that refusal was for the session before.
     else if (error.action === 'login' && hint && sid && hint.sid !== sid)
-      dispatch({ type: 'looked', sid: hint.sid })
-    else dispatch({ type: 'failed', epoch, error, now, random: world.random() })
+      become(machine.looked(state, hint.sid))
+    else become(machine.failed(state, epoch, error, now, world.random()))
     if (state.phase === 'out') {
       if (error.code === 'NO_SESSION' && held && hint === undefined)
-        onEvent?.({ type: 'trouble', error: SessionError.of('COOKIES_BLOCKED') })
+        report({ type: 'trouble', error: SessionError.of('COOKIES_BLOCKED') })
       if (sid) publish(sid)
     } else if (state.error === error) {
-      onEvent?.({ type: 'failed', error, retryInMs: Math.max(state.retryAt, state.notBefore) - now })
+      report({ type: 'failed', error, retryInMs: Math.max(state.retryAt, state.notBefore) - now })
       if (error.retryAfterMs) channel.say({ t: 'wait', ms: state.notBefore - now })
     }
   }
 
   /** Takes an answer with a token, and hands the token on. */
-  function arrive(answer: unknown, asked: number, from: { epoch: number } | { entry: number }): void {
+  function arrive(answer: unknown, asked: number, epoch: number | null, entry: number | null): void {
     const held = heldOf(answer, asked, share)
     line.opened(answer)
-    dispatch({ type: 'token', held, from, now: world.now() })
+    become(machine.adopt(state, held, world.now(), epoch, entry))
     if (state.held !== held) return
-    onEvent?.({ type: 'refreshed', depth: held.depth })
+    report({ type: 'refreshed', depth: held.depth })
     if (shareAccessToken && line.isShared) channel.say(toldToken(held, world))
   }
 
@@ -246,37 +215,42 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
   function hear(message: Message): void {
     if (message.t === 'ask') {
       if (shareAccessToken && line.isShared && peek() && state.held) channel.say(toldToken(state.held, world))
-    } else if (message.t === 'token') {
+    } else if (message.t === 'token' && line.isShared) {
       const held = heardToken(message, world, world.now(), share)
       const hint = line.hint()
       if (!held || (hint !== undefined && hint?.sid !== held.sid)) return
-      dispatch({ type: 'token', held, from: 'peer', now: world.now() })
-      if (state.held === held) onEvent?.({ type: 'adopted', depth: held.depth })
+      become(machine.adopt(state, held, world.now(), null, null))
+      if (state.held === held) report({ type: 'adopted', depth: held.depth })
     } else if (message.t === 'wait' && message.ms > 0 && message.ms < 400_000) {
-      dispatch({ type: 'wait', notBefore: world.now() + message.ms })
+      become(machine.waits(state, world.now() + message.ms))
     } else if (message.t === 'out') end(message.sid, message.reason)
   }
 
   /** What other tabs call a session of this tab. */
-  const named = (sid: string) => line.family?.(sid) ?? sid
+  const named = (sid: string) => line.root?.(sid) ?? sid
 
   /** Another tab knows that a session ended. */
   function end(name: string, reason: Snapshot['reason']): void {
     const { sid } = state
     if (sid && named(sid) !== name) return
-    dispatch({ type: 'ended', sid: sid ?? name, reason: reason === 'user' ? 'other-tab' : reason })
+    become(machine.ended(state, sid ?? name, reason === 'user' ? 'other-tab' : reason))
     // A session of this tab alone is not ended by the other one's request.
     if (line.isShared || state.phase !== 'out' || !sid) return
     line.forget(sid)
-    void leave(() => endAtServer(false, null))
+    void leaving.leave(false, null)
   }
 
   const channel: Channel = openChannel(world, key, hear)
 
-  /** Storage carries signals, never tokens: `out <session>` until the server knows it, `all <session>`, `in <session>`. */
-  const stored = () => quietly(() => world.storage?.getItem(key)?.split(' ')) ?? []
-  const store = (text: string | null) =>
-    quietly(() => (text ? world.storage?.setItem(key, text) : world.storage?.removeItem(key)))
+  const leaving = leavingOf({
+    world,
+    line,
+    key,
+    lock,
+    turn: () => turns,
+    dead: () => state.dead,
+    trouble: error => report({ type: 'trouble', error }),
+  })
 
   /** A session ended: every tab knows, and no reload asks for it again. */
   function publish(sid: string): void {
@@ -292,7 +266,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
     const hint = line.hint()
     // Cookies of an answer that came after the end.
     if (hint && hint.sid === state.dead) line.forget(hint.sid)
-    else if (hint !== undefined) dispatch({ type: 'looked', sid: hint?.sid ?? null })
+    else if (hint !== undefined) become(machine.looked(state, hint?.sid ?? null))
     finishLeaving()
     tell(waiting)
     schedule()
@@ -317,7 +291,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
           channel.close()
           running.abort()
         } else if (event === 'online') {
-          dispatch({ type: 'online', retryAt: world.now() + world.random() * 500 })
+          become(machine.online(state, world.now() + world.random() * 500))
           finishLeaving()
         } else if (event === 'hidden') {
           // Also comes after `gone`, and must not open anything again.
@@ -329,61 +303,15 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
         }
       }),
     )
-    const dead = pendingOut()
+    const dead = leaving.pending()
     const hint = line.hint()
     const sid = hint ? hint.sid : dead ? null : hint
-    dispatch({ type: 'start', sid: sid === dead ? null : sid, dead })
+    become(machine.start(state, sid === dead ? null : sid, dead))
     finishLeaving()
   }
 
-  /** The session whose end the server may not know yet. A newer one in its place has ended it. */
-  function pendingOut(): string | null {
-    const [kind, sid = null] = stored()
-    if (kind !== 'out' && kind !== 'all') return null
-    const hint = line.hint()
-    if (!hint || hint.sid === sid) return sid
-    store(null)
-    return null
-  }
-
-  /** The server's part of a sign-out that another page, or this one, could not do. */
   function finishLeaving(): void {
-    if (leaving || state.entry || !pendingOut()) return
-    // Under the lock, and only if it is still wanted there: another tab may be signing in.
-    leave(() =>
-      locked(world, line.isShared && key, lockWaitMs, async () => {
-        if (pendingOut()) await endAtServer(stored()[0] === 'all', null)
-      }),
-    )
-  }
-
-  function leave(run: () => Promise<unknown>): Promise<void> {
-    const done = run().then(() => {
-      if (leaving === done) leaving = undefined
-    })
-    leaving = done
-    return done
-  }
-
-  /** What fails is tried again when the page is seen, online or loaded again: storage remembers it. */
-  async function endAtServer(all: boolean, bearer: string | null): Promise<void> {
-    const at = entries
-    const { dead } = state
-    try {
-      // The sessions of a user end by an access token, and the one at hand may be too old.
-      const renewed = () => line.renew(new AbortController().signal)
-      const shown = all && !bearer ? heldOf(await renewed(), 0, share).raw : bearer
-      await line.end(all, shown)
-    } catch (thrown) {
-      const error = asError(thrown)
-      if (all && bearer && error.action === 'refresh') return endAtServer(all, null)
-      // `login`: there is nothing left to end.
-      if (error.action !== 'login') return onEvent?.({ type: 'trouble', error })
-    }
-    // A sign-in that began meanwhile has written its own.
-    if (at !== entries) return
-    if (dead) line.forget(dead)
-    store(null)
+    if (!state.entry) leaving.finish()
   }
 
   async function signIn(
@@ -392,20 +320,36 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
   ): Promise<Snapshot<C>> {
     begin()
     if (!world.isSecure) throw SessionError.of('INSECURE_CONTEXT')
-    const entry = ++entries
-    dispatch({ type: 'entering', entry })
+    const entry = ++turns
+    entering.abort()
+    const stop = new AbortController()
+    entering = stop
+    const abort = () => stop.abort()
+    signal?.addEventListener('abort', abort)
+    if (signal?.aborted) abort()
+    become(machine.entering(state, entry))
     try {
-      await leaving
-      await locked(world, line.isShared && key, lockWaitMs, async () => {
+      await leaving.done()
+      await lock(async () => {
         const asked = world.now()
         const body = { ...credentials, ...(line.mode && { mode: line.mode }) }
-        const answer = await send(path, { body, signal })
-        if (state.entry !== entry) throw SessionError.of('ABORTED')
-        arrive(answer, asked, { entry })
-        store(`in ${state.sid}`)
+        const answer = await send(path, { body, signal: stop.signal })
+        if (state.entry === entry) {
+          arrive(answer, asked, null, entry)
+          leaving.write(`in ${state.sid}`)
+          return true
+        }
+        throw SessionError.of('ABORTED')
       })
     } finally {
-      dispatch({ type: 'entered', entry })
+      signal?.removeEventListener('abort', abort)
+      // Signed out meanwhile, too late to keep the cookies away: a session that nobody wants.
+      const hint = turns > entry && !state.entry && line.hint()
+      if (hint) {
+        line.forget(hint.sid)
+        void leaving.leave(false, null)
+      }
+      become(machine.entered(state, entry))
     }
     return snapshot as Snapshot<C>
   }
@@ -418,22 +362,17 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
         await send('logout/all?others=true', { bearer })
       })
     const bearer = peek()
-    const all = scope === 'all'
     const hadSession = state.phase !== 'out' || state.entry > 0
-    dispatch({ type: 'signOut' })
-    entries++
-    if (!hadSession) return leaving ?? Promise.resolve()
+    turns++
+    entering.abort()
+    become(machine.signedOut(state))
+    if (!hadSession) return leaving.done() ?? Promise.resolve()
     const { dead } = state
     if (dead) {
-      store(`${all ? 'all' : 'out'} ${named(dead)}`)
+      leaving.write(`${scope === 'all' ? 'all' : 'out'} ${named(dead)}`)
       publish(dead)
     }
-    return leave(() => {
-      const sent = endAtServer(all, bearer)
-      // Sent at once, whoever has the lock; held meanwhile, so that no sign-in overtakes it.
-      void locked(world, line.isShared && key, lockWaitMs, () => sent)
-      return sent
-    })
+    return leaving.leave(scope === 'all', bearer)
   }
 
   function throwIfClosed(): void {
@@ -443,7 +382,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
   return {
     start: async () => {
       begin()
-      return until(() => {
+      return until(waiting, world, () => {
         throwIfClosed()
         return state.phase === 'checking' ? undefined : (snapshot as Snapshot<C>)
       })
@@ -459,23 +398,24 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
     refresh: async () => {
       await getAccessToken()
       const { held, fails } = state
-      dispatch({ type: 'wanted', force: true })
-      await until(() => {
+      become(machine.wanted(state, 2))
+      const isRenewed = () => {
         throwIfClosed()
         if (state.fails > fails && state.error) throw state.error
         return (state.held !== held && state.phase !== 'checking') || undefined
-      }, requestTimeoutMs * 2)
+      }
+      await until(waiting, world, isRenewed, { ms: requestTimeoutMs * 2, error: () => state.error })
       return snapshot as Snapshot<C>
     },
     signIn,
     adopt: answer => {
       begin()
-      dispatch({ type: 'entering', entry: ++entries })
+      become(machine.entering(state, ++turns))
       try {
-        arrive(answer, world.now(), { entry: entries })
-        store(`in ${state.sid}`)
+        arrive(answer, world.now(), null, turns)
+        leaving.write(`in ${state.sid}`)
       } finally {
-        dispatch({ type: 'entered', entry: entries })
+        become(machine.entered(state, turns))
       }
       return snapshot as Snapshot<C>
     },
@@ -491,20 +431,9 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
     },
     close: () => {
       channel.close()
+      entering.abort()
       for (const stop of unhear) stop()
-      dispatch({ type: 'close' })
+      become(machine.closed(state))
     },
-  }
-}
-
-const asError = (thrown: unknown): SessionError =>
-  thrown instanceof SessionError ? thrown : SessionError.of('ANSWER_INVALID')
-
-function quietly<T>(run: () => T): T | undefined {
-  try {
-    return run()
-  } catch {
-    // Storage may be blocked, or full.
-    return undefined
   }
 }

@@ -18,7 +18,7 @@ export interface Line {
   /** Forgets it here. */
   forget(sid: string): void
   /** What all tabs call the session that this tab has a part in, if tabs have sessions of their own. */
-  family?(sid: string): string
+  root?(sid: string): string
   /** What a sign-in says besides the credentials. */
   readonly mode?: 'header'
   /** Whether tabs share one session, and so its access token and its lock. */

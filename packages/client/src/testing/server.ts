@@ -25,6 +25,8 @@ export class MemoryServer {
   instead: ((path: string) => Response | undefined) | undefined
   /** Drops the connection after the server acted. */
   isLosing = false
+  /** Answers although the page hung up: its cookies arrive all the same. */
+  isDeaf = false
   #count = 0
 
   constructor(clock: ManualClock, life = 900) {
@@ -49,12 +51,13 @@ export class MemoryServer {
     const { status, body, cookies } = this.#act(shown, path, JSON.parse(String(init.body)))
     const { isLosing } = this
     if (this.delay) await this.clock.sleep(this.delay)
-    init.signal?.throwIfAborted()
+    if (!this.isDeaf) init.signal?.throwIfAborted()
     if (isLosing) throw new TypeError('the connection was lost')
     for (const [name, value] of cookies) {
       if (value) jar.set(name, value)
       else jar.delete(name)
     }
+    init.signal?.throwIfAborted()
     return Response.json(body, { status })
   }
 
