@@ -60,3 +60,12 @@ server_tools() {
   need cc gcc libc6-dev && cargo build -q --workspace --lib --bins --tests || return
   export COUNTERSIGN_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/countersign
 }
+
+# A PostgreSQL for the tests, in POSTGRES_FOLDER, which `scripts/postgres stop` ends; its URL is in
+# COUNTERSIGN_TEST_POSTGRES. False too where that names one already, which is nobody's to end here.
+postgres_tools() {
+  [[ ${COUNTERSIGN_TEST_POSTGRES:-} ]] && return 1
+  compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || need pg_ctl postgresql || return
+  POSTGRES_FOLDER=$(mktemp -d)
+  COUNTERSIGN_TEST_POSTGRES=$(scripts/postgres start "$POSTGRES_FOLDER") && export COUNTERSIGN_TEST_POSTGRES POSTGRES_FOLDER
+}

@@ -14,6 +14,7 @@
 
 mod core;
 mod load;
+mod logout;
 mod process;
 mod refresh;
 mod report;
@@ -33,7 +34,8 @@ pub(crate) struct Effort {
 type Bench = fn(&Effort) -> anyhow::Result<Section>;
 
 /// In the order of the document.
-const BENCHES: [(&str, Bench); 3] = [("refresh", refresh::run), ("start", start::run), ("core", core::run)];
+const BENCHES: [(&str, Bench); 4] =
+    [("refresh", refresh::run), ("logout", logout::run), ("start", start::run), ("core", core::run)];
 
 fn main() -> anyhow::Result<()> {
     let (flags, mut names): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|arg| arg.starts_with('-'));

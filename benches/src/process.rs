@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::Context;
 use countersign_server::seal::MasterSecret;
 
+use crate::world::World;
+
 /// A running server: ours, or a bare one.
 pub(crate) struct Running {
     pub(crate) port: u16,
@@ -17,6 +19,17 @@ pub(crate) struct Running {
 /// A program that was built beside this one.
 pub(crate) fn built(name: &str) -> anyhow::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+/// A service key of this scope, made by the command line.
+pub(crate) fn service_key(world: &World, scope: &str) -> anyhow::Result<String> {
+    let output = Command::new(built("countersign")?)
+        .args(["keys", "service", "add", "--scope", scope, "--json", "--data"])
+        .arg(world.folder.path())
+        .env("COUNTERSIGN_MASTER_SECRET", world.master.to_text().as_str())
+        .output()?;
+    let made: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    Ok(made.get("key").and_then(|key| key.as_str()).context("no key was made")?.to_owned())
 }
 
 impl Running {

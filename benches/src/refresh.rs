@@ -1,14 +1,13 @@
 //! Confirming refreshes: our server beside the bare program, in turns, so that what the machine does besides
 //! is done to both.
 
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::Effort;
 use crate::load::{self, Lane, Shown, Slice};
-use crate::process::{Running, built};
+use crate::process::{self, Running};
 use crate::report::{Section, median, spread};
 use crate::world::World;
 
@@ -72,7 +71,7 @@ pub(crate) fn run(effort: &Effort) -> anyhow::Result<Section> {
     };
     let mut world = World::new(sessions + REPEATING)?;
     let copy = world.copy()?;
-    let key = metrics_key(&world)?;
+    let key = process::service_key(&world, "metrics")?;
     let side = |server: Running, world: &World| {
         let jars = |from: usize, to: usize| world.jars.get(from..to).unwrap_or_default().to_vec();
         let confirming = load::lanes(jars(REPEATING, world.jars.len()), CONNECTIONS);
@@ -138,16 +137,6 @@ fn rates(measured: &[Measured]) -> Vec<f64> {
 }
 
 /// A service key that may read the server's counters.
-fn metrics_key(world: &World) -> anyhow::Result<String> {
-    let output = Command::new(built("countersign")?)
-        .args(["keys", "service", "add", "--scope", "metrics", "--json", "--data"])
-        .arg(world.folder.path())
-        .env("COUNTERSIGN_MASTER_SECRET", world.master.to_text().as_str())
-        .output()?;
-    let made: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    Ok(made.get("key").and_then(|key| key.as_str()).context("no key was made")?.to_owned())
-}
-
 /// How many refreshes had this verdict; all of them for an empty word.
 fn verdicts(port: u16, key: &str, word: &str) -> anyhow::Result<f64> {
     let text = load::fetch(port, "/metrics", key)?;

@@ -31,9 +31,18 @@ pub(crate) struct Flags {
     /// Where to listen; 127.0.0.1 also listens on ::1, and port 0 takes any free port.
     #[arg(long, env = "COUNTERSIGN_LISTEN", value_name = "IP:PORT")]
     listen: Option<String>,
-    /// The folder for the database and the master secret.
+    /// The folder for the master secret, and for the database if it is SQLite.
     #[arg(long, env = "COUNTERSIGN_DATA", value_name = "DIR")]
     pub(crate) data: Option<String>,
+    /// Where everything is kept: sqlite, or postgres://user:password@host:5432/name (in the environment others do not see it).
+    #[arg(long, env = "COUNTERSIGN_DATABASE", hide_env_values = true, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// The most connections to a PostgreSQL database at once.
+    #[arg(long, env = "COUNTERSIGN_DATABASE_CONNECTIONS", value_name = "COUNT")]
+    database_connections: Option<String>,
+    /// Whether a PostgreSQL server passes on news of logouts (LISTEN); if not, nodes look for them each 50 ms.
+    #[arg(long, env = "COUNTERSIGN_DATABASE_LISTEN", value_name = "on|off")]
+    database_listen: Option<String>,
     /// The URL under which clients reach the server [default: http://localhost:PORT].
     #[arg(long, env = "COUNTERSIGN_ISSUER", value_name = "URL")]
     issuer: Option<String>,

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use countersign_server::app::App;
+use countersign_server::config::Database;
 use countersign_server::store::KeyState;
 
 use crate::open::{self, Place};
@@ -22,7 +23,10 @@ pub(crate) async fn run(place: Place) -> anyhow::Result<ExitCode> {
         report.fault(format!("configuration: {warning}"));
     }
     report.private(&data, 0o700);
-    report.private(&open::database(&data), 0o600);
+    match &settings.database {
+        Database::Sqlite => report.private(&open::database(&data), 0o600),
+        Database::Postgres(url) => report.good(format!("database: {url}")),
+    }
     if open::secret_of_environment().is_none() {
         report.private(&open::secret_file(&data), 0o600);
     }

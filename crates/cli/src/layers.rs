@@ -93,8 +93,8 @@ fn read(path: &Path, secrets: bool) -> Result<Table, String> {
     let fault = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
     let text = fs::read_to_string(path).map_err(|error| fault(&error))?;
     text.parse().map_err(|error: toml::de::Error| {
-        // The whole of it shows the line.
-        if secrets { fault(&error.message()) } else { fault(&error) }
+        // The whole of it shows the line, and that of a URL may hold a password.
+        if secrets || error.to_string().contains("://") { fault(&error.message()) } else { fault(&error) }
     })
 }
 

@@ -95,7 +95,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Token(command)) => {
             token::run(command, io::stdin().lock(), io::stdout().lock(), SystemClock.now())
         }
-        Some(Command::Migrate(place)) => open::migrate(&place),
+        Some(Command::Migrate(place)) => in_runtime(open::migrate(place)),
         Some(Command::Doctor(place)) => in_runtime(doctor::run(place)),
         Some(Command::Gen { root }) => reference::write(&root),
     }

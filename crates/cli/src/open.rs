@@ -1,4 +1,4 @@
-//! Opening what a server's data folder holds: the database and the master secret.
+//! Opening what a server stands on: the database and the master secret.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,9 +11,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use countersign_core::SystemClock;
 use countersign_server::app::{App, Deps};
-use countersign_server::config::{Config, Settings};
+use countersign_server::config::{Config, Database, Settings};
 use countersign_server::random::{Random, SystemRandom};
 use countersign_server::seal::MasterSecret;
+use countersign_server::store::postgres::{self, Options, PostgresStore};
 use countersign_server::store::sqlite::{self, SqliteStore};
 use zeroize::Zeroizing;
 
@@ -29,9 +30,12 @@ pub(crate) struct Place {
     /// A TOML file with settings.
     #[arg(long, env = "COUNTERSIGN_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The folder with the database and the master secret [default: ./data].
+    /// The folder with the master secret, and with the database if it is SQLite [default: ./data].
     #[arg(long, env = "COUNTERSIGN_DATA", hide_env_values = true, value_name = "DIR")]
     data: Option<String>,
+    /// Where everything is kept: sqlite, or a postgres:// URL [default: sqlite].
+    #[arg(long, env = "COUNTERSIGN_DATABASE", hide_env_values = true, value_name = "URL")]
+    database: Option<String>,
 }
 
 impl Place {
@@ -40,16 +44,29 @@ impl Place {
         let mut flags = Flags::of_environment()?;
         flags.config.clone_from(&self.config);
         flags.data.clone_from(&self.data);
+        flags.database.clone_from(&self.database);
         flags.load()
     }
 
     /// The use cases on that server's data; the server may be running.
     pub(crate) async fn app(&self) -> anyhow::Result<Arc<App>> {
         let config = self.load()?;
-        if !database(&config.data).exists() {
-            bail!("{}: there is no database here; `countersign migrate` makes one", config.data.display());
+        let made = match &config.database {
+            Database::Sqlite => database(&config.data).exists(),
+            Database::Postgres(url) => postgres::version(url).await? > 0,
+        };
+        if !made {
+            bail!("{}: there is no database here; `countersign migrate` makes one", place(&config));
         }
         app(config::check(config, 4000)?).await
+    }
+}
+
+/// What the database is called when there is something to say of it.
+fn place(config: &Config) -> String {
+    match &config.database {
+        Database::Sqlite => config.data.display().to_string(),
+        Database::Postgres(url) => url.to_string(),
     }
 }
 
@@ -63,47 +80,63 @@ pub(crate) fn secret_file(data: &Path) -> PathBuf {
     data.join("master.secret")
 }
 
-/// Makes the use cases ready on the configured data folder.
+/// Makes the use cases ready on the configured database.
 pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
-    let data = settings.data.clone();
-    let master = folder(&data)?;
-    let path = database(&data);
-    let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
-    let deps =
-        Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
-    App::start(settings, deps).await.with_context(|| data.display().to_string())
+    let random = Arc::new(SystemRandom);
+    let place = place(&settings);
+    let deps = match &settings.database {
+        Database::Sqlite => {
+            let path = database(&settings.data);
+            let master = folder(&settings.data, path.exists())?;
+            let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
+            Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random, master }
+        }
+        Database::Postgres(url) => {
+            let options =
+                Options { connections: settings.database_connections, listen: settings.database_listen };
+            let store = PostgresStore::open(url, options, Arc::new(SystemClock)).await?;
+            let master = folder(&settings.data, store.is_tied().await?)?;
+            let clock = store.clock();
+            Deps { store: Arc::new(store), clock, random, master }
+        }
+    };
+    App::start(settings, deps).await.with_context(|| place)
 }
 
 /// `countersign migrate`, which also makes what is missing.
-pub(crate) fn migrate(place: &Place) -> anyhow::Result<ExitCode> {
-    let data = place.load()?.data;
-    folder(&data)?;
-    let path = database(&data);
-    let version = sqlite::migrate(&path).with_context(|| path.display().to_string())?;
-    print::line(format_args!("{}: schema version {version}", path.display()))?;
+pub(crate) async fn migrate(place: Place) -> anyhow::Result<ExitCode> {
+    let config = place.load()?;
+    match &config.database {
+        Database::Sqlite => {
+            let path = database(&config.data);
+            folder(&config.data, path.exists())?;
+            let version = sqlite::migrate(&path).with_context(|| path.display().to_string())?;
+            print::line(format_args!("{}: schema version {version}", path.display()))?;
+        }
+        Database::Postgres(url) => {
+            let version = postgres::migrate(url).await?;
+            print::line(format_args!("{url}: schema version {version}"))?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the data folder if it is missing; answers its master secret.
-fn folder(data: &Path) -> anyhow::Result<MasterSecret> {
+/// The master secret of a database that is `tied` to one already, or of a new one. Makes what is missing.
+fn folder(data: &Path, tied: bool) -> anyhow::Result<MasterSecret> {
+    if let Some(text) = secret_of_environment() {
+        return MasterSecret::from_text(&text)
+            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"));
+    }
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
         .with_context(|| data.display().to_string())?;
-    master_secret(data)
-}
-
-fn master_secret(data: &Path) -> anyhow::Result<MasterSecret> {
-    if let Some(text) = secret_of_environment() {
-        return MasterSecret::from_text(&text)
-            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"));
-    }
     let path = secret_file(data);
     match fs::read_to_string(&path).map(Zeroizing::new) {
         Ok(text) => MasterSecret::from_text(&text)
             .with_context(|| format!("{}: not 32 bytes in base64", path.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !database(data).exists() => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !tied => {
             new_secret(&path).with_context(|| path.display().to_string())
         }
         Err(error) => Err(error).with_context(|| {

@@ -48,7 +48,8 @@ function part(ended, wasHere) {
     byId('ended').dataset.reason = ended.reason ?? 'unknown'
     byId('ended').querySelector('strong').textContent = what
     byId('ended').querySelector('span').textContent = why
-    byId('cut').hidden = !live.cut
+    // After a log-out of one's own it may come before the answer or after: it is no news then.
+    byId('cut').hidden = !live.cut || ended.where === 'here'
     if (live.cut) byId('cut').querySelector('code').textContent = `${live.cut.code} ${live.cut.reason}`
   }
   // The token was in the document, too: nothing of it stays behind.

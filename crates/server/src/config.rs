@@ -10,7 +10,7 @@ use countersign_core::token::{Algorithm, ClaimTemplates, Template};
 use countersign_core::{Every, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Allowance, LONGEST_ACCESS_TTL};
+use crate::store::{Allowance, LONGEST_ACCESS_TTL, postgres};
 
 /// Everything that can be configured, as TOML, environment and flags give it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -20,8 +20,14 @@ use crate::store::{Allowance, LONGEST_ACCESS_TTL};
 pub struct Config {
     /// Where to listen. `127.0.0.1` also listens on `::1`, as browsers may take either for `localhost`.
     pub listen: SocketAddr,
-    /// The folder for the database and the master secret.
+    /// The folder for the master secret, and for the database if it is SQLite.
     pub data: PathBuf,
+    /// Where everything is kept: `sqlite`, or the URL of a PostgreSQL database.
+    pub database: Database,
+    /// The most connections to a PostgreSQL database at once.
+    pub database_connections: u32,
+    /// Whether a PostgreSQL server passes on news of logouts (`LISTEN`); if not, nodes look for them each 50 ms.
+    pub database_listen: bool,
     /// The URL under which clients reach the server; `http://localhost:PORT` if empty.
     pub issuer: String,
     /// A PEM file with the certificate chain, to serve HTTPS.
@@ -104,6 +110,9 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 4000)),
             data: PathBuf::from("./data"),
+            database: Database::Sqlite,
+            database_connections: 16,
+            database_listen: true,
             issuer: String::new(),
             tls_cert: None,
             tls_key: None,
@@ -139,6 +148,40 @@ impl Default for Config {
             signup_address_limit: Limit::of(30, 3600),
             demo_api: String::new(),
             development: false,
+        }
+    }
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "whoever opens a database must know each kind")]
+pub enum Database {
+    /// In a file of the data folder.
+    Sqlite,
+    /// On a PostgreSQL server.
+    Postgres(Box<postgres::Url>),
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite => f.write_str("sqlite"),
+            Self::Postgres(url) => url.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Database {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Database {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match String::deserialize(from)?.as_str() {
+            "sqlite" => Ok(Self::Sqlite),
+            url => url.parse().map(|url| Self::Postgres(Box::new(url))).map_err(serde::de::Error::custom),
         }
     }
 }
@@ -305,6 +348,7 @@ impl Config {
             self.key_rotation.0.is_some_and(|every| every < Duration::from_hours(1)),
             "key_rotation: `off`, or 1h at the least, as that is how long a key is announced before it signs",
         );
+        fault(!(1..=1000).contains(&self.database_connections), "database_connections: from 1 to 1000");
         fault(self.ws_grace.0 > Duration::from_mins(10), "ws_grace: at most 10m");
         fault(self.audience.is_empty(), "audience: must not be empty");
         fault(self.client_id.is_empty(), "client_id: must not be empty");

@@ -10,5 +10,6 @@
 mod beside;
 mod commands;
 mod data;
+mod postgres;
 mod running;
 mod serve;

@@ -40,7 +40,12 @@ impl Server {
     pub(crate) fn start(args: &[&str]) -> Self {
         let data = TempDir::new().unwrap();
         let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
-        let mut command = countersign(data.path(), &args);
+        let command = countersign(data.path(), &args);
+        Self::started(command, data)
+    }
+
+    /// The same of a command of its own.
+    pub(crate) fn started(mut command: Command, data: TempDir) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();

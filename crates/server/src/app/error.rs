@@ -10,7 +10,7 @@ use super::names::NameFault;
 use super::passwords::PasswordError;
 use crate::random::RandomError;
 use crate::seal::SealError;
-use crate::store::StoreError;
+use crate::store::{NotReady, StoreError};
 
 /// A refused or failed use case. `Display` is for logs and never leaves the server; [`Error::wire`] does.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,9 @@ pub enum Error {
     /// Too many attempts; the next may come after this time.
     #[error("rate limited for {0:?}")]
     Limited(Duration),
+    /// This node should be asked nothing now; the text says why, and is for everybody.
+    #[error("{0}")]
+    NotReady(String),
     /// The password threads cannot take more.
     #[error(transparent)]
     Passwords(#[from] PasswordError),
@@ -67,11 +70,13 @@ impl Error {
             Self::Code(code) => (*code, None, (*code == Code::Unavailable).then_some(1)),
             Self::Ended(reason) => (Code::SessionEnded, *reason, None),
             Self::Limited(wait) => (Code::RateLimited, None, Some(wait.as_secs() + 1)),
-            Self::Internal(_) | Self::Passwords(_) | Self::Store(_) => (Code::Unavailable, None, Some(1)),
+            Self::Internal(_) | Self::NotReady(_) | Self::Passwords(_) | Self::Store(_) => {
+                (Code::Unavailable, None, Some(1))
+            }
             Self::Token(reject) => (reject.code(), None, None),
         };
         let message = match self {
-            Self::BadRequest(what) => what.clone(),
+            Self::BadRequest(what) | Self::NotReady(what) => what.clone(),
             _ => code.message().to_owned(),
         };
         Wire { code, message, reason, retry_after }
@@ -81,6 +86,15 @@ impl Error {
 impl From<NameFault> for Error {
     fn from(fault: NameFault) -> Self {
         Self::BadRequest(fault.to_string())
+    }
+}
+
+impl From<NotReady> for Error {
+    fn from(why: NotReady) -> Self {
+        match why {
+            NotReady::ClockOff(_) => Self::NotReady(why.to_string()),
+            NotReady::Store(error) => Self::Store(error),
+        }
     }
 }
 

@@ -147,10 +147,10 @@ impl App {
         &self.settings
     }
 
-    /// Whether the database answers, writes included.
+    /// Whether the database answers, writes included, and our clock is right by its.
     ///
     /// # Errors
-    /// [`Error::Store`] if it does not.
+    /// [`Error::Store`] or [`Error::NotReady`] if not.
     pub async fn ready(&self) -> Result<(), Error> {
         Ok(self.store.ready().await?)
     }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! app ──► Store ──► sqlite::SqliteStore ──► one writer thread (group commit)   ──► countersign.db (WAL)
-//!                                      └──► reader threads (snapshots of WAL) ──►
+//!          │                           └──► reader threads (snapshots of WAL) ──►
+//!          └─► postgres::PostgresStore ──► a pool of connections ──► a server, for any number of nodes
 //! ```
 //!
 //! Every write belongs to one of two durability classes, said in its documentation and kept by the
@@ -12,8 +13,11 @@
 //! - **relaxed**: a power cut may take the last ones back. Confirming a refresh (the rule heals it), `seen_at`,
 //!   attempt counters and audit lines about requests that changed nothing.
 
+pub mod postgres;
 mod records;
 pub mod sqlite;
+#[cfg(test)]
+mod statements;
 
 use std::time::Duration;
 
@@ -32,6 +36,21 @@ pub use records::{
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the database is unavailable: {0}")]
 pub struct StoreError(pub String);
+
+/// Why a node should be asked nothing now.
+#[derive(Debug, Clone, thiserror::Error)]
+#[expect(clippy::exhaustive_enums, reason = "whoever tells an operator must know each reason")]
+pub enum NotReady {
+    /// The clock of this machine is this far from the database's.
+    #[error("the clock of this node is {0:?} off the database's")]
+    ClockOff(Duration),
+    /// The database cannot answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The most that a node's clock may be off the database's.
+pub const MOST_OFF: Duration = Duration::from_secs(2);
 
 /// What [`Store::create_user`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,9 +211,9 @@ pub trait Store: Send + Sync {
         deny_until: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Entries of the deny-list that were written after the one of this sequence, in the order in which they were
-    /// written, at most `limit`; from 0 on, all that are kept. Nothing that a transaction wrote before can come
-    /// later.
+    /// Entries of the deny-list that were written since the place of this number, in the order in which they were
+    /// written, at most `limit`; from 0 on, all that are kept. Every entry of a transaction that ends later comes
+    /// later. A store that has lost its place begins again.
     async fn denied_after(&self, after: u64, limit: u32) -> Result<Denied, StoreError>;
 
     /// Tells of durable writes: at once of this process' own, soon of another's. It may tell of more than there
@@ -222,9 +241,10 @@ pub trait Store: Send + Sync {
 
     /// Deletes a bounded number of rows that nobody will ask for again: deny-list entries and attempt counters
     /// whose time has passed at `now`, and sessions and events that ended `keep_ended` before. Answers how many
-    /// went. Relaxed.
+    /// went; none too where another node is at it. Relaxed.
     async fn sweep(&self, now: Timestamp, keep_ended: Duration) -> Result<u64, StoreError>;
 
-    /// Whether reads and writes work now (a write of no consequence is made and committed).
-    async fn ready(&self) -> Result<(), StoreError>;
+    /// Whether reads and writes work now (a write of no consequence is made and committed), and this machine's clock
+    /// is right by the database's.
+    async fn ready(&self) -> Result<(), NotReady>;
 }

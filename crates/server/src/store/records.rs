@@ -1,7 +1,7 @@
 //! What the rows mean.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use countersign_core::code::EndReason;
@@ -99,6 +99,18 @@ pub enum UserChange {
     Password(String),
     /// New roles and default role.
     Roles(Vec<String>, String),
+}
+
+impl UserChange {
+    /// Whether access tokens from before it are wrong.
+    pub(super) const fn moves_epoch(&self) -> bool {
+        matches!(self, Self::Disabled(true) | Self::Password(_) | Self::Roles(..))
+    }
+
+    /// Whether every session of the user ends with it.
+    pub(super) const fn ends_sessions(&self) -> bool {
+        matches!(self, Self::Disabled(true) | Self::Password(_))
+    }
 }
 
 words! {
@@ -253,12 +265,33 @@ pub struct KeyMove {
     pub to: KeyState,
 }
 
+/// Whether every key is in the state it is moved from, no added one is there already, and no two keys would be
+/// active, or of one algorithm announced, as after two processes that each set up an empty database.
+pub(super) fn fits(
+    mut keys: HashMap<String, (Algorithm, KeyState)>,
+    add: &[SigningKeyRow],
+    moves: &[KeyMove],
+) -> bool {
+    let steps = moves.iter().all(|step| {
+        keys.get_mut(&step.kid).is_some_and(|(_, state)| std::mem::replace(state, step.to) == step.from)
+    });
+    let new = add.iter().all(|key| keys.insert(key.kid.clone(), (key.algorithm, key.state)).is_none());
+    let mut alone = HashSet::new();
+    steps
+        && new
+        && keys.values().all(|(algorithm, state)| match state {
+            KeyState::Announced => alone.insert(Some(*algorithm)),
+            KeyState::Active => alone.insert(None),
+            _ => true,
+        })
+}
+
 /// Some entries of the deny-list, as they were written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Denied {
     /// The entries.
     pub batch: Batch,
-    /// The sequence of the last of them; the one that was asked after if there are none.
+    /// The number of the place after the last of them; the one that was asked after if there are none.
     pub last: u64,
 }
 

@@ -88,6 +88,12 @@ impl Client {
         }
     }
 
+    /// The same client, whose next requests reach another node.
+    pub(crate) fn at(mut self, server: &TestServer) -> Self {
+        self.url = server.url.replace("localhost", "127.0.0.1");
+        self
+    }
+
     /// Where GraphQL is spoken.
     pub(crate) fn graphql_url(&self) -> String {
         format!("{}/graphql", self.url)

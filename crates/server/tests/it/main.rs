@@ -13,6 +13,8 @@ mod interop;
 #[cfg(test)]
 mod listener;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod store_contract;

@@ -1,6 +1,6 @@
 //! Signing keys and the steps of their rotation.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use countersign_core::Timestamp;
 use countersign_core::token::Algorithm;
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::columns::{At, Columns, Word};
 use super::denylist;
+use crate::store::records::fits;
 use crate::store::{KeyMove, KeyState, SigningKeyRow};
 
 /// Oldest first.
@@ -78,23 +79,6 @@ fn states(db: &Connection) -> rusqlite::Result<HashMap<String, (Algorithm, KeySt
             Ok((kid, (columns.take::<Word<_>>()?.0, columns.take::<Word<_>>()?.0)))
         })?
         .collect()
-}
-
-/// Whether every key is in the state it is moved from, no added one is there already, and no two keys would be
-/// active, or of one algorithm announced, as after two processes that each set up an empty database.
-fn fits(mut keys: HashMap<String, (Algorithm, KeyState)>, add: &[SigningKeyRow], moves: &[KeyMove]) -> bool {
-    let steps = moves.iter().all(|step| {
-        keys.get_mut(&step.kid).is_some_and(|(_, state)| std::mem::replace(state, step.to) == step.from)
-    });
-    let new = add.iter().all(|key| keys.insert(key.kid.clone(), (key.algorithm, key.state)).is_none());
-    let mut alone = HashSet::new();
-    steps
-        && new
-        && keys.values().all(|(algorithm, state)| match state {
-            KeyState::Announced => alone.insert(Some(*algorithm)),
-            KeyState::Active => alone.insert(None),
-            _ => true,
-        })
 }
 
 fn insert(db: &Connection, key: &SigningKeyRow) -> rusqlite::Result<()> {

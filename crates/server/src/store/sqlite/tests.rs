@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::writer::Durability::{Durable, Relaxed};
 use super::*;
-use crate::store::{EventKind, NewEvent, Store};
+use crate::store::{EventKind, NewEvent, Store, statements};
 
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -198,6 +198,18 @@ fn the_hot_statements_search_by_primary_key() {
         (denylist::AFTER, vec!["SEARCH denylist USING INTEGER PRIMARY KEY (rowid>?)".to_owned()]),
     ] {
         assert_eq!(plan(&db, sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn every_statement_can_be_prepared() {
+    let (_folder, path) = folder();
+    migrate(&path).unwrap();
+    let db = connection::open_writer(&path).unwrap();
+    for sql in statements::of("sqlite") {
+        if let Err(error) = db.prepare(&sql) {
+            panic!("{sql}: {error}");
+        }
     }
 }
 

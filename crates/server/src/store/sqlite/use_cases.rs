@@ -14,8 +14,8 @@ use super::{
     SqliteStore, attempts, denylist, events, meta, service_keys, sessions, signing_keys, sweep, users,
 };
 use crate::store::{
-    Allowance, Created, Denied, Event, Held, KeyMove, NameKey, NewEvent, ServiceKey, ServiceKeyHash, Session,
-    SigningKeyRow, Store, StoreError, User, UserChange,
+    Allowance, Created, Denied, Event, Held, KeyMove, NameKey, NewEvent, NotReady, ServiceKey,
+    ServiceKeyHash, Session, SigningKeyRow, Store, StoreError, User, UserChange,
 };
 
 #[async_trait]
@@ -230,9 +230,9 @@ impl Store for SqliteStore {
         self.writer.write(Durable, move |db| meta::secret_proof(db, proof)).await
     }
 
-    async fn ready(&self) -> Result<(), StoreError> {
+    async fn ready(&self) -> Result<(), NotReady> {
         self.writer.write(Relaxed, meta::probe).await?;
-        self.readers.read(meta::probes)
+        Ok(self.readers.read(meta::probes)?)
     }
 
     async fn sweep(&self, now: Timestamp, keep_ended: Duration) -> Result<u64, StoreError> {

@@ -108,19 +108,14 @@ pub(super) fn change(
     event: &NewEvent,
     deny_until: Timestamp,
 ) -> rusqlite::Result<Option<Vec<SessionId>>> {
-    let (moves_epoch, ends_sessions) = match change {
-        UserChange::Disabled(disabled) => (*disabled, *disabled),
-        UserChange::Password(_) => (true, true),
-        UserChange::Roles(..) => (true, false),
-    };
-    let Some(epoch) = update(db, id, change, moves_epoch)? else {
+    let Some(epoch) = update(db, id, change)? else {
         return Ok(None);
     };
-    if moves_epoch {
+    if change.moves_epoch() {
         denylist::add_epoch(db, id, epoch, deny_until)?;
     }
     events::record(db, event)?;
-    if !ends_sessions {
+    if !change.ends_sessions() {
         return Ok(Some(Vec::new()));
     }
     let ending = Ending { at: event.at, reason: EndReason::Revoked, deny_until };
@@ -128,13 +123,8 @@ pub(super) fn change(
 }
 
 /// Writes the change and answers the claims epoch after it.
-fn update(
-    db: &Connection,
-    id: UserId,
-    change: &UserChange,
-    moves_epoch: bool,
-) -> rusqlite::Result<Option<Whole>> {
-    let id = id.as_bytes();
+fn update(db: &Connection, id: UserId, change: &UserChange) -> rusqlite::Result<Option<Whole>> {
+    let (id, moves_epoch) = (id.as_bytes(), change.moves_epoch());
     let epoch = |row: &Row<'_>| row.get(0);
     match change {
         UserChange::Disabled(disabled) => db

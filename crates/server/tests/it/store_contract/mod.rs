@@ -18,52 +18,80 @@ use countersign_core::token::FingerprintHash;
 use countersign_core::{Secret, SessionId, Timestamp, UserId};
 use countersign_server::store::sqlite::SqliteStore;
 use countersign_server::store::{Created, EventKind, Mode, NameKey, NewEvent, Session, Store, User};
+use countersign_server::testing::Schema;
 use tempfile::TempDir;
 
 /// A database of its own for one test. Opening it twice is two processes on one database.
-struct Database {
-    folder: TempDir,
+enum Database {
+    Sqlite(TempDir),
+    Postgres(Schema),
 }
 
 /// A row of the outbox: kind, id, epoch, not_after.
 type Denied = (String, Vec<u8>, Option<u64>, u64);
 
+const OUTBOX: &str = "SELECT kind, id, epoch, not_after FROM denylist ORDER BY seq";
+
 impl Database {
-    fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder }
+    fn sqlite() -> impl Future<Output = Option<Self>> {
+        std::future::ready(Some(Self::Sqlite(tempfile::tempdir().unwrap())))
+    }
+
+    /// None where the tests have no server.
+    async fn postgres() -> Option<Self> {
+        Schema::new().await.unwrap().map(Self::Postgres)
     }
 
     fn open(&self) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::open(&self.path()).unwrap())
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.folder.path().join("countersign.db")
+        match self {
+            Self::Sqlite(folder) => {
+                Arc::new(SqliteStore::open(&folder.path().join("countersign.db")).unwrap())
+            }
+            Self::Postgres(schema) => Arc::new(blocking(schema.open()).unwrap()),
+        }
     }
 
     /// The outbox from its beginning, row by row.
     fn denied(&self) -> Vec<Denied> {
-        let db = rusqlite::Connection::open(self.path()).unwrap();
-        let mut rows = db.prepare("SELECT kind, id, epoch, not_after FROM denylist ORDER BY seq").unwrap();
-        rows.query_map([], |row| {
-            let number = |at| row.get::<_, Option<i64>>(at).map(|n| n.map(i64::unsigned_abs));
-            Ok((row.get(0)?, row.get(1)?, number(2)?, number(3)?.unwrap()))
-        })
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap()
+        let number = |n: Option<i64>| n.map(i64::unsigned_abs);
+        match self {
+            Self::Sqlite(folder) => {
+                let db = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
+                let mut rows = db.prepare(OUTBOX).unwrap();
+                rows.query_map([], |row| {
+                    Ok((row.get(0)?, row.get(1)?, number(row.get(2)?), row.get::<_, i64>(3)?.unsigned_abs()))
+                })
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap()
+            }
+            Self::Postgres(schema) => blocking(schema.rows(OUTBOX))
+                .unwrap()
+                .iter()
+                .map(|row| (row.get(0), row.get(1), number(row.get(2)), row.get::<_, i64>(3).unsigned_abs()))
+                .collect(),
+        }
     }
+}
+
+fn blocking<T>(work: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
 }
 
 /// Runs a module's tests on every kind of database.
 macro_rules! contract {
     ($($test:ident),* $(,)?) => {
-        mod sqlite {
+        $crate::store_contract::contract!(sqlite: $($test)*);
+        $crate::store_contract::contract!(postgres: $($test)*);
+    };
+    ($kind:ident: $($test:ident)*) => {
+        mod $kind {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    super::$test($crate::store_contract::Database::sqlite()).await;
+                    if let Some(database) = $crate::store_contract::Database::$kind().await {
+                        super::$test(database).await;
+                    }
                 }
             )*
         }

@@ -1,6 +1,8 @@
 //! A whole server for tests: a port of its own, a database in a temporary folder, a clock that stands still and
 //! randomness that repeats.
 
+mod postgres;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -14,7 +16,13 @@ use crate::config::{Config, Limit};
 use crate::listen::Bound;
 use crate::random::SeededRandom;
 use crate::seal::MasterSecret;
+use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
+
+pub use postgres::{OPTIONS, Schema};
+
+/// Why a test could not begin.
+pub type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// A running server; it stops when dropped.
 pub struct TestServer {
@@ -48,16 +56,30 @@ impl TestServer {
     ///
     /// # Errors
     /// Whatever kept it from starting.
-    pub async fn start(config: Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn start(config: Config) -> Result<Self, Failed> {
         let folder = TempDir::new()?;
+        let store = SqliteStore::open(&folder.path().join("countersign.db"))?;
+        Self::start_on(config, folder, Arc::new(store), 1).await
+    }
+
+    /// A server on this store; those that share one are given different seeds.
+    ///
+    /// # Errors
+    /// Whatever kept it from starting.
+    pub async fn start_on(
+        config: Config,
+        folder: TempDir,
+        store: Arc<dyn Store>,
+        seed: u64,
+    ) -> Result<Self, Failed> {
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_800_000_000)));
         let bound = Bound::new(config.listen).await?;
         let settings = config.check(bound.port()).map_err(|faults| faults.join("; "))?;
         let url = settings.issuer().to_owned();
         let deps = Deps {
-            store: Arc::new(SqliteStore::open(&folder.path().join("countersign.db"))?),
+            store,
             clock: Arc::clone(&clock) as Arc<_>,
-            random: Arc::new(SeededRandom::new(1)),
+            random: Arc::new(SeededRandom::new(seed)),
             master: MasterSecret::from_slice(&[1; 32]).ok_or("32 bytes are a master secret")?,
         };
         let app = App::start(settings, deps).await?;

@@ -1,0 +1,165 @@
+//! Logouts, and how soon after the answer each of many APIs refuses: real verifiers, which follow the stream.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use countersign_core::SessionId;
+use countersign_verifier::{Refused, Shown, Verifier};
+use reqwest::header::COOKIE;
+use tokio::task::JoinSet;
+
+use crate::Effort;
+use crate::process::{self, Running};
+use crate::report::Section;
+use crate::world::{Jar, World};
+
+const VERIFIERS: usize = 100;
+/// Connections on which browsers log out, one after another.
+const CONNECTIONS: usize = 4;
+/// How often on each.
+const EVERY: Duration = Duration::from_millis(16);
+/// How often verifiers are looked at: what is measured may be this much less.
+const LOOK_EVERY: Duration = Duration::from_micros(200);
+/// After this long a verifier counts as one that never heard of it.
+const LOST_AFTER: Duration = Duration::from_secs(10);
+
+/// A session that has just been logged out of.
+struct Left {
+    session: SessionId,
+    token: String,
+    fingerprint: String,
+    answered: Instant,
+    /// The verifiers that have yet to refuse it.
+    taking: Vec<usize>,
+}
+
+pub(crate) fn run(effort: &Effort) -> anyhow::Result<Section> {
+    let sessions = if effort.quick { 500 } else { 10_000 };
+    let mut world = World::new(sessions)?;
+    world.jars.truncate(sessions);
+    let key = process::service_key(&world, "revocations")?;
+    let server = Running::countersign(world.folder.path(), &world.master)?;
+    let (mut waits, took) = tokio::runtime::Runtime::new()?.block_on(measure(&server, &world.jars, &key))?;
+    let cpu = server.cpu()?;
+    waits.sort_by(f32::total_cmp);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
+    let part = |part: f64| {
+        let at = (waits.len() as f64 * part) as usize;
+        waits.get(at.min(waits.len().saturating_sub(1))).copied().unwrap_or(f32::NAN)
+    };
+    let (p50, p99, worst) = (part(0.5), part(0.99), part(1.0));
+    Ok(Section {
+        about: format!(
+            "{sessions} logouts, {:.0} a second on {CONNECTIONS} connections, while {VERIFIERS} verifiers of one process follow \
+             the stream of the same server over loopback. From the answer of the logout to the refusal, at each verifier: \
+             {} waits. Processor time of the server: {cpu:.1} s.",
+            f64::from(u32::try_from(sessions)?) / took.as_secs_f64(),
+            waits.len(),
+        ),
+        head: ["", "p50", "p99", "worst"].map(str::to_owned).into(),
+        rows: vec![
+            std::iter::once("logout to refusal".to_owned())
+                .chain([p50, p99, worst].map(|wait| format!("{wait:.1} ms")))
+                .collect(),
+        ],
+        targets: vec![
+            ("p50 under 10 ms".to_owned(), p50 < 10.0),
+            ("p99 under 100 ms".to_owned(), p99 < 100.0),
+        ],
+    })
+}
+
+async fn measure(server: &Running, jars: &[Jar], key: &str) -> anyhow::Result<(Vec<f32>, Duration)> {
+    let url = format!("http://127.0.0.1:{}", server.port);
+    let mut verifiers = Vec::with_capacity(VERIFIERS);
+    for _ in 0..VERIFIERS {
+        let builder = Verifier::builder(format!("http://localhost:{}", server.port));
+        verifiers.push(builder.reached_at(&url).service_key(key).build().await?);
+    }
+    let verifiers = Arc::new(verifiers);
+    while verifiers.iter().any(|verifier| verifier.status().unready.is_some()) {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let (told, heard) = channel();
+    let looking = {
+        let verifiers = Arc::clone(&verifiers);
+        std::thread::spawn(move || look(&verifiers, &heard))
+    };
+    let begin = Instant::now();
+    let mut browsers = JoinSet::new();
+    let each = jars.len().div_ceil(CONNECTIONS);
+    for (number, jars) in jars.chunks(each).enumerate() {
+        browsers.spawn(browse(url.clone(), jars.to_vec(), Arc::clone(&verifiers), number, told.clone()));
+    }
+    drop(told);
+    while let Some(done) = browsers.join_next().await {
+        done??;
+    }
+    let took = begin.elapsed();
+    let waits = tokio::task::spawn_blocking(move || looking.join()).await?;
+    Ok((waits.map_err(|_| anyhow::anyhow!("the thread that looks panicked"))??, took))
+}
+
+/// Refreshes and logs out of one session after another; one of the verifiers takes the token in between.
+async fn browse(
+    url: String,
+    jars: Vec<Jar>,
+    verifiers: Arc<Vec<Verifier>>,
+    number: usize,
+    told: Sender<Left>,
+) -> anyhow::Result<()> {
+    let http = reqwest::Client::new();
+    let mut pace = tokio::time::interval(EVERY);
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for (turn, jar) in jars.into_iter().enumerate() {
+        pace.tick().await;
+        let Jar { refresh, fingerprint, session } = jar;
+        let cookies = format!("__Host-csrt={refresh}; __Host-csfp={fingerprint}; __Host-cshint={session}.0");
+        let ask = |path: &str| {
+            let request = http.post(format!("{url}{path}")).header(COOKIE, &cookies);
+            request.header("x-countersign", "1").json(&serde_json::json!({})).send()
+        };
+        let answer: serde_json::Value = ask("/auth/refresh").await?.error_for_status()?.json().await?;
+        let token = answer.get("jwt_token").and_then(|token| token.as_str()).context("a token")?.to_owned();
+        let one = verifiers.get((turn * CONNECTIONS + number) % VERIFIERS).context("a verifier")?;
+        one.verify_known(&Shown { token: Some(&token), fingerprint: Some(&fingerprint) })?;
+        ask("/auth/logout").await?.error_for_status()?;
+        let answered = Instant::now();
+        told.send(Left { session, token, fingerprint, answered, taking: (0..VERIFIERS).collect() })?;
+    }
+    Ok(())
+}
+
+/// Looks at the verifiers until each has refused each session; answers the waits in milliseconds.
+fn look(verifiers: &[Verifier], heard: &Receiver<Left>) -> anyhow::Result<Vec<f32>> {
+    let (mut waits, mut under_way) = (Vec::new(), VecDeque::<Left>::new());
+    loop {
+        loop {
+            match heard.try_recv() {
+                Ok(left) => under_way.push_back(left),
+                Err(TryRecvError::Disconnected) if under_way.is_empty() => return Ok(waits),
+                Err(_) => break,
+            }
+        }
+        for left in &mut under_way {
+            let refuses = |at: &usize| {
+                verifiers.get(*at).is_some_and(|one| one.denylist().denies_session(left.session))
+            };
+            let before = left.taking.len();
+            left.taking.retain(|at| !refuses(at));
+            let wait = left.answered.elapsed();
+            waits.extend(std::iter::repeat_n(wait.as_secs_f32() * 1000.0, before - left.taking.len()));
+            ensure!(wait < LOST_AFTER, "{} verifiers still take a token", left.taking.len());
+            if left.taking.is_empty() {
+                let shown = Shown { token: Some(&left.token), fingerprint: Some(&left.fingerprint) };
+                let judged = verifiers.first().map(|one| one.verify_known(&shown).err());
+                ensure!(judged == Some(Some(Refused::SessionEnded)), "judged: {judged:?}");
+            }
+        }
+        under_way.retain(|left| !left.taking.is_empty());
+        std::thread::sleep(LOOK_EVERY);
+    }
+}

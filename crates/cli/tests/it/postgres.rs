@@ -1,0 +1,160 @@
+//! The program on a PostgreSQL of its own, which is killed and comes back.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::running::{SOON, Server, Visitor, countersign};
+
+/// A PostgreSQL, ended when dropped.
+struct Postgres {
+    folder: TempDir,
+    url: String,
+}
+
+impl Postgres {
+    /// None, with a word, where it is not installed; but the build server has it.
+    #[expect(clippy::disallowed_methods, reason = "whether this is the build server, the environment says")]
+    fn start() -> Option<Self> {
+        let folder = TempDir::new().unwrap();
+        let started = asked("start", folder.path());
+        if !started.status.success() {
+            let why = String::from_utf8_lossy(&started.stderr);
+            assert!(std::env::var("CI").is_err(), "{why}");
+            eprintln!("skipped: {why}");
+            return None;
+        }
+        let url = String::from_utf8(started.stdout).unwrap().trim_end().to_owned();
+        Some(Self { folder, url })
+    }
+
+    fn tell(&self, what: &str) {
+        let Output { status, stderr, .. } = asked(what, self.folder.path());
+        assert!(status.success(), "{what}: {}", String::from_utf8_lossy(&stderr));
+    }
+
+    /// `countersign` on it.
+    fn command(&self, data: &Path, args: &[&str]) -> Command {
+        let mut command = countersign(data, args);
+        command.env("COUNTERSIGN_DATABASE", &self.url);
+        command
+    }
+
+    /// Runs a command; answers whether it succeeded, and everything that it said.
+    fn said(&self, data: &Path, args: &[&str]) -> (bool, String) {
+        let Output { status, stdout, stderr } = self.command(data, args).output().unwrap();
+        (status.success(), String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap())
+    }
+
+    fn serve(&self) -> Server {
+        let data = TempDir::new().unwrap();
+        let command = self.command(data.path(), &["serve", "--listen", "127.0.0.1:0"]);
+        Server::started(command, data)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _gone = asked("stop", self.folder.path());
+    }
+}
+
+fn asked(what: &str, folder: &Path) -> Output {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts/postgres");
+    Command::new(script).arg(what).arg(folder).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Asks until it is answered so; the last answer.
+async fn until(url: &str, status: u16) -> reqwest::Response {
+    let asking = async {
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            let response = reqwest::get(url).await.unwrap();
+            if response.status().as_u16() == status {
+                return response;
+            }
+            look.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON, asking).await.expect("it is answered so")
+}
+
+#[tokio::test]
+async fn a_server_outlives_a_crash_of_its_database() {
+    let Some(postgres) = Postgres::start() else { return };
+    let server = postgres.serve();
+    let ready = format!("{}/health/ready", server.url);
+    let mut ann = Visitor::sign_up(&server).await;
+    let session = ann.session().to_owned();
+    until(&ready, 200).await;
+
+    postgres.tell("kill");
+    let refused = until(&ready, 503).await;
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(reqwest::get(format!("{}/.well-known/jwks.json", server.url)).await.unwrap().status(), 200);
+    let shown = ann.answer.clone();
+    ann.refresh().await;
+    assert_eq!(ann.answer["error"]["code"], "UNAVAILABLE", "{}", ann.answer);
+
+    postgres.tell("start");
+    until(&ready, 200).await;
+    ann.answer = shown;
+    ann.refresh().await;
+    assert_eq!(ann.session(), session, "{}", ann.answer);
+}
+
+#[tokio::test]
+async fn commands_work_on_it_and_its_password_is_not_printed() {
+    let Some(mut postgres) = Postgres::start() else { return };
+    postgres.url = postgres.url.replace("postgres@", "postgres:s3cret@");
+    let folder = TempDir::new().unwrap();
+    let data = &folder.path().join("data");
+    let (good, said) = postgres.said(data, &["users", "list"]);
+    assert!(!good && said.contains("there is no database here"), "{said}");
+    let (good, said) = postgres.said(data, &["migrate"]);
+    assert!(good && said.contains(": schema version 1"), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
+    let (good, said) = postgres.said(data, &["doctor"]);
+    assert!(good && said.contains("postgres://postgres@127.0.0.1") && !said.contains("s3cret"), "{said}");
+    let (good, said) = postgres.said(data, &["users", "list"]);
+    assert!(good, "{said}");
+
+    let (good, help) = postgres.said(data, &["serve", "--help"]);
+    assert!(good && !help.contains("s3cret"), "{help}");
+    for url in [
+        postgres.url.replace("s3cret@", "s3cret@s3cret@"),
+        postgres.url.replace("127.0.0.1", "nowhere.invalid"),
+        postgres.url.replace("postgres://", "mysql://"),
+    ] {
+        let output =
+            countersign(data, &["users", "list"]).env("COUNTERSIGN_DATABASE", &url).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && !error.contains("s3cret"), "{error}");
+    }
+    std::fs::write(data.join("bad.toml"), format!("database = \"{}", postgres.url)).unwrap();
+    let bad = data.join("bad.toml");
+    let listing = countersign(data, &["users", "list", "--config", bad.to_str().unwrap()]).output();
+    let error = String::from_utf8(listing.unwrap().stderr).unwrap();
+    assert!(error.contains("bad.toml") && !error.contains("s3cret"), "{error}");
+
+    // A second cluster that was given another secret.
+    let other = TempDir::new().unwrap();
+    let (good, said) = postgres.said(other.path(), &["doctor"]);
+    assert!(!good && said.contains("the database needs its master secret"), "{said}");
+    let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let output = postgres.command(other.path(), &serve).env("COUNTERSIGN_MASTER_SECRET", secret).output();
+    let error = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(error.contains("this database belongs to another master secret"), "{error}");
+
+    let server = Server::started(postgres.command(data, &serve), folder);
+    let mut ann = Visitor::sign_up(&server).await;
+    let session = ann.session().to_owned();
+    let data = &server.data.path().join("data");
+    let (good, said) = postgres.said(data, &["sessions", "end", "ann@example.com", &session]);
+    assert!(good, "{said}");
+    ann.refresh().await;
+    assert_eq!(ann.answer["error"]["code"], "SESSION_ENDED");
+}
