@@ -14,12 +14,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
+use crate::cpu::CpuTime;
 use crate::world::{COOKIE, World};
 
 const CONNECTIONS: usize = 16;
 const EACH: usize = 50;
 
-pub(crate) fn bench(criterion: &mut Criterion) {
+pub(crate) fn bench(criterion: &mut Criterion<CpuTime>) {
     let runtime = Runtime::new().unwrap();
     let world = World::new(Algorithm::EdDsa, 100_000);
     let requests: Arc<[String]> = world

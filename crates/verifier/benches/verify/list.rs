@@ -16,6 +16,7 @@ use criterion::Criterion;
 use futures_util::{StreamExt, stream};
 use tokio::net::TcpListener;
 
+use crate::cpu::CpuTime;
 use crate::world::{NOW, id, resident};
 
 const ENTRIES: u64 = 1_000_000;
@@ -33,7 +34,7 @@ pub(crate) fn fill(feed: &Feed) {
     batches(50_000).for_each(|batch| feed.apply(&batch));
 }
 
-pub(crate) fn bench(criterion: &mut Criterion) {
+pub(crate) fn bench(criterion: &mut Criterion<CpuTime>) {
     let before = resident();
     let list = DenyList::default();
     batches(50_000).for_each(|batch| list.apply(&batch, NOW));

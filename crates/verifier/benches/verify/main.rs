@@ -1,7 +1,8 @@
 //! What a request costs an API: tokens seen for the first time beside the bare public-key operation, tokens seen
 //! before among 100,000 living ones, the deny-list at a million entries, and an endpoint with and without the layer.
 //!
-//! `cargo bench -p countersign-verifier --bench verify`. Compare pairs of one run only.
+//! `cargo bench -p countersign-verifier --bench verify`. Times are those of the processor, of all threads together,
+//! so that other programs disturb less. Compare pairs of one run only.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,6 +11,7 @@
     reason = "a benchmark that cannot go on stops, and says what it found"
 )]
 
+mod cpu;
 mod endpoint;
 mod list;
 mod world;
@@ -26,6 +28,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use countersign_core::token::{Algorithm, SigningKey};
 use criterion::{Criterion, criterion_group, criterion_main};
 
+use self::cpu::CpuTime;
 use self::world::{World, shown};
 
 /// How many tokens are new: so many that each has left the memory of 64 when it comes again.
@@ -59,7 +62,7 @@ fn turns<'a, T>(all: &'a [T]) -> impl Fn() -> &'a T {
     }
 }
 
-fn first_sight(criterion: &mut Criterion) {
+fn first_sight(criterion: &mut Criterion<CpuTime>) {
     for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
         let world = World::new(algorithm, 64);
         let tokens = world.tokens(NEW);
@@ -87,7 +90,7 @@ fn first_sight(criterion: &mut Criterion) {
     }
 }
 
-fn seen_before(criterion: &mut Criterion) {
+fn seen_before(criterion: &mut Criterion<CpuTime>) {
     let world = World::new(Algorithm::EdDsa, 100_000);
     let before = world::resident();
     let tokens = world.tokens(LIVING);
@@ -113,5 +116,9 @@ fn seen_before(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, first_sight, seen_before, list::bench, endpoint::bench);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = first_sight, seen_before, list::bench, endpoint::bench
+}
 criterion_main!(benches);
