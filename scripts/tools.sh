@@ -54,6 +54,11 @@ postgraphile_tools() {
   npm ci --no-progress --prefix $folder && cp $folder/package-lock.json $folder/node_modules/.installed
 }
 
+# The other browser: FIREFOX, or Debian's.
+firefox_tools() {
+  need "${FIREFOX:-firefox-esr}" firefox-esr && FIREFOX=$(command -v "${FIREFOX:-firefox-esr}") && export FIREFOX
+}
+
 # The server: COUNTERSIGN_BIN, or ours. Built together with the tests, so that no dependency is compiled twice.
 server_tools() {
   [[ ${COUNTERSIGN_BIN:-} ]] && return

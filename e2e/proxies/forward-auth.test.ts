@@ -6,7 +6,9 @@ import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { Notes } from '../notes.ts'
 import { freePort, Gateway, Program, until } from '../program.ts'
+import { Subscriber } from '../sockets/subscriber.ts'
 import { Stack } from '../stack.ts'
 import { type Session, Visitor } from '../visitor.ts'
 import { Counter, Echo, type Seen } from './echo.ts'
@@ -18,6 +20,8 @@ let stack: Stack
 let asking: Gateway
 let proxy: Gateway
 let api: Echo
+let notes: Notes
+let beforeNotes: Gateway
 let folder: string
 
 before(async () => {
@@ -28,6 +32,9 @@ before(async () => {
   api = await Echo.start()
   asking = await Gateway.start(stack)
   proxy = await Gateway.start(stack, { upstream: `http://${api.address}` })
+  notes = await Notes.start(stack)
+  const subscriptions = { upstream: notes.url, origins: stack.url, 'pass-fingerprint-cookie': 'on' }
+  beforeNotes = await Gateway.start(stack, subscriptions)
   folder = await mkdtemp(join(tmpdir(), 'countersign-proxies-'))
   proxies.gateway = proxy.url
   proxies.nginx = await start('nginx.conf', file => [
@@ -39,7 +46,7 @@ before(async () => {
 
 after(async () => {
   await Promise.all(running.map(program => program.stop()))
-  await Promise.all([asking?.stop(), proxy?.stop()])
+  await Promise.all([asking?.stop(), proxy?.stop(), beforeNotes?.stop(), notes?.stop()])
   api?.stop()
   await stack?.remove()
   counter.stop()
@@ -169,11 +176,21 @@ test('neither nginx nor HAProxy opens a WebSocket, which would outlive its sessi
   }
 })
 
-test('after one logout all of them refuse, and none has asked the auth server', async t => {
+test('after one logout all of them refuse, open subscriptions end, and nobody has asked the auth server', async t => {
   const [visitor, session] = await Visitor.signedUp(stack.url)
   const headers = known(visitor, session)
   const urls = Object.values(proxies)
   for (const url of urls) assert.equal((await ask(url, headers)).status, 200)
+  const token = session.jwt_token
+  await notes.post('mutation { addNote(text: "mine") { id } }', token, visitor.cookie())
+  const subscribers = [notes.url, beforeNotes.url].map(url => new Subscriber(url, visitor, () => token))
+  const overs: Promise<unknown>[] = []
+  for (const subscriber of subscribers) {
+    const live = subscriber.subscribe('subscription { notes { text } }')
+    assert.deepEqual((await live.next()).value, { notes: [{ text: 'mine' }] })
+    // The stock client connects again a few times, and then says that it was refused.
+    overs.push(assert.rejects(live.next(), { code: 4403 }))
+  }
   const [asked, served] = [counter.asked.length, api.asked]
 
   await visitor.post('/auth/logout', {})
@@ -183,6 +200,17 @@ test('after one logout all of them refuse, and none has asked the auth server', 
     t.diagnostic(`${url} refused ${Math.round(performance.now() - ended)} ms after the logout`)
     assert.equal(JSON.parse((await ask(url, headers)).text).error.code, 'SESSION_ENDED')
   }
+  for (const subscriber of subscribers) {
+    await until(async () => subscriber.closes.length > 0)
+    t.diagnostic(
+      `a subscription was closed at the latest ${Math.round(performance.now() - ended)} ms after the logout`,
+    )
+    assert.deepEqual(subscriber.closes[0], { code: 4403, reason: 'SESSION_ENDED' })
+  }
+  await Promise.all(overs)
+  await assert.rejects(notes.post('{ notes { text } }', token, headers.cookie ?? ''), {
+    code: 'SESSION_ENDED',
+  })
   assert.deepEqual(counter.asked.slice(asked), ['POST /auth/logout'])
   t.diagnostic(`${api.asked - served} requests passed before the end was known`)
 })

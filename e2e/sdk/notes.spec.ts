@@ -1,11 +1,11 @@
 import type { Page } from '@playwright/test'
-import { type Notes, startNotes } from './notes.ts'
+import { Notes } from '../notes.ts'
 import { type App, test as base, expect, expectStatus, password, reason, signUp, tabsOf } from './scenario.ts'
 
 const test = base.extend<object, { notes: Notes }>({
   notes: [
     async ({ app }, use) => {
-      const notes = await startNotes(app.stack, app.url)
+      const notes = await Notes.start(app.stack, { origins: app.url, 'ws-grace': '2s' })
       app.csp = `default-src 'self'; connect-src 'self' ${notes.url} ${notes.url.replace('http', 'ws')}`
       await use(notes)
       await notes.stop()

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use countersign_verifier::variables::{Variables, asked_role};
-use countersign_verifier::{Refused, Shown, Verified, Verifier};
+use countersign_verifier::{Refused, Session, Shown, Verified, Verifier};
 
 use crate::config::{Identity, Settings};
 
@@ -30,6 +30,7 @@ pub(crate) struct Caller {
     /// `Bearer …`, if there is a token.
     authorization: Option<HeaderValue>,
     variables: Variables,
+    verified: Option<Verified>,
 }
 
 impl Caller {
@@ -46,7 +47,7 @@ impl Caller {
                 if role.is_some_and(|role| role != anonymous) {
                     return Err(Refused::Role);
                 }
-                Ok(Self { authorization: None, variables: Variables::anonymous(anonymous)? })
+                Ok(Self { authorization: None, variables: Variables::anonymous(anonymous)?, verified: None })
             }
             _ => {
                 let known = verifier.verify(&shown).await?;
@@ -60,7 +61,13 @@ impl Caller {
         let mut authorization =
             HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Refused::TokenMissing)?;
         authorization.set_sensitive(true);
-        Ok(Self { authorization: Some(authorization), variables: Variables::of(verified, role)? })
+        let variables = Variables::of(verified, role)?;
+        Ok(Self { authorization: Some(authorization), variables, verified: Some(verified.clone()) })
+    }
+
+    /// The session that the request belongs to, if its caller is known.
+    pub(crate) fn session(&self) -> Option<Session> {
+        self.verified.as_ref().map(Verified::session)
     }
 
     /// What is told to a proxy that asks whether it may pass a request on.

@@ -8,10 +8,12 @@ use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_LENGTH,
-    HeaderName,
+    CONTENT_TYPE, HeaderName, HeaderValue,
 };
 use axum::http::{HeaderMap, StatusCode, Version};
 use axum::response::Response;
+use countersign_verifier::Session;
+use futures_util::StreamExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -96,7 +98,24 @@ pub(crate) async fn forward(
     for name in CORS.iter().chain([&ADMIN_SECRET]) {
         parts.headers.remove(name);
     }
-    Ok(Response::from_parts(parts, Body::new(body)))
+    let body = match caller.session().filter(|_| goes_on(&parts.headers)) {
+        Some(session) => held(Body::new(body), session, settings.ws_grace.0),
+        None => Body::new(body),
+    };
+    Ok(Response::from_parts(parts, body))
+}
+
+/// Whether an answer goes on for as long as the client listens: a subscription, as WebSockets are.
+fn goes_on(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let start = b"text/event-stream";
+    kind.get(..start.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(start))
+}
+
+/// An answer that ends with its session; the client asks again, and is told why.
+fn held(body: Body, session: Session, grace: Duration) -> Body {
+    let over = async move { session.ended_after(grace).await };
+    Body::from_stream(body.into_data_stream().take_until(Box::pin(over)))
 }
 
 fn fault(error: &(dyn std::error::Error + 'static)) -> Error {

@@ -1,6 +1,6 @@
 /** What the outside gives a session. Tests give their own. */
 
-/** What happens to the page. `hidden` and `gone` (unloaded, or kept for Back) call nothing off but the channel. */
+/** What happens to the page. `gone`: unloaded, or kept for Back. `shown`: looked at, or alive again. */
 export type PageEvent = 'gone' | 'hidden' | 'online' | 'shown'
 
 export interface World {
@@ -78,9 +78,10 @@ export function browserWorld(): World {
       const seen = () => listener(page?.visibilityState === 'hidden' ? 'hidden' : 'shown')
       return listen({
         visibilitychange: seen,
-        resume: seen,
         focus: seen,
-        pageshow: seen,
+        // Alive again, though perhaps in a tab that nobody looks at.
+        resume: () => listener('shown'),
+        pageshow: () => listener('shown'),
         pagehide: () => listener('gone'),
         online: () => listener('online'),
       })

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -36,6 +36,7 @@ impl Api {
             .route("/stream", post(async |request: Request| Response::new(request.into_body())))
             .route("/count", post(async |body: Bytes| body.len().to_string()))
             .route("/never", any(async || std::future::pending::<()>().await))
+            .route("/events", get(events))
             .route("/cors", get(cors))
             .route("/cookies", get(cookies))
             .route(
@@ -69,6 +70,13 @@ async fn echo(request: Request) -> Json<Value> {
     Json(
         json!({ "method": parts.method.as_str(), "uri": parts.uri.to_string(), "headers": pairs(&parts.headers), "body": body }),
     )
+}
+
+/// Says one thing, and never ends.
+async fn events() -> Response {
+    let once = stream::iter([Ok::<_, std::io::Error>("data: 1\n\n")]);
+    let body = Body::from_stream(once.chain(stream::pending()));
+    ([("content-type", "text/event-stream; charset=utf-8")], body).into_response()
 }
 
 async fn cors() -> impl IntoResponse {

@@ -176,3 +176,18 @@ async fn a_gateway_without_news_says_so_and_one_that_must_not_be_stale_refuses()
     assert_eq!(answer.code(), (503, "UNAVAILABLE".into()));
     assert_eq!(answer.header("retry-after"), Some("1"));
 }
+
+#[tokio::test]
+async fn an_event_stream_ends_with_its_session() {
+    let gate = Gate::before(Api::start().await.address, |_| ()).await;
+    let mut stream = TcpStream::connect(gate.address).await.unwrap();
+    let head = format!("GET /events HTTP/1.1\r\nHost: h\r\n{}Connection: close\r\n\r\n", gate.known());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains("data: 1") {
+        assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+    }
+    gate.end_session();
+    stream.read_to_end(&mut read).await.unwrap();
+    assert!(read.ends_with(b"0\r\n\r\n"), "as a whole answer, so that the client asks again");
+}

@@ -33,6 +33,10 @@ pub(super) async fn follow(link: Arc<Link>, state: Weak<State>, seed: u64) {
             Ok(Gone) => return,
             Err(error) => error,
         };
+        if let Some(state) = news.state.upgrade() {
+            // Half a snapshot: what it names has ended all the same.
+            news.merge(&Feed(state));
+        }
         counter!("countersign_verifier_stream_cuts_total").increment(1);
         if news.whole {
             pauses.reset();
@@ -115,6 +119,11 @@ impl News {
         Ok(heard)
     }
 
+    /// What waited counts.
+    fn merge(&mut self, feed: &Feed) {
+        feed.apply(&std::mem::take(&mut self.waiting));
+    }
+
     /// Tells the verifier, and answers the event's id if it is one that can be sent back.
     fn hear(&mut self, feed: &Feed, event: Event) -> Result<Option<String>, LinkError> {
         if event.name == SNAPSHOT {
@@ -124,7 +133,7 @@ impl News {
             self.waiting.keys.extend(keys);
         }
         if !self.waiting.is_empty() && (event.name != SNAPSHOT || self.waiting.len() >= AT_ONCE) {
-            feed.apply(&std::mem::take(&mut self.waiting));
+            self.merge(feed);
         }
         match event.name.as_str() {
             ENTRIES => feed.apply(&json::<Batch>(&event)?),
@@ -153,4 +162,72 @@ fn odd(event: &Event, error: &dyn std::fmt::Display) -> LinkError {
 
 const fn failed(reason: String) -> LinkError {
     LinkError::Failed(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::{Clock, ManualClock, SessionId, Timestamp, UserId};
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::{Policy, Verifier};
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        now: Timestamp,
+        cases: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        name: String,
+        stream: Vec<String>,
+        then: Then,
+    }
+
+    #[derive(Deserialize)]
+    struct Then {
+        ready: bool,
+        fault: bool,
+        entries: Option<usize>,
+        ended: Vec<SessionId>,
+        living: Vec<SessionId>,
+        stale: Vec<(UserId, u64)>,
+        fresh: Vec<(UserId, u64)>,
+        withdrawn: Vec<String>,
+        good: Vec<String>,
+        last_event_id: Option<String>,
+    }
+
+    #[test]
+    fn the_stream_says_what_the_vectors_say() {
+        let vectors: Vectors =
+            serde_json::from_str(include_str!("../../../../vectors/denylist.json")).unwrap();
+        assert!(vectors.cases.len() >= 18, "the vector file was cut");
+        for Case { name, stream, then } in vectors.cases {
+            let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(vectors.now));
+            let (verifier, feed) = Verifier::new(
+                Policy::new(countersign_core::token::Checks::new("https://a.example", "api")),
+                clock,
+            );
+            let mut news = News::new(Arc::downgrade(&feed.0));
+            let mut parser = Parser::default();
+            let fault = stream.iter().any(|piece| news.hear_all(&mut parser, piece.as_bytes()).is_err());
+            news.merge(&feed);
+            assert_eq!(fault, then.fault, "{name}");
+            assert_eq!(news.last_event, then.last_event_id, "{name}");
+            assert_eq!(verifier.status().unready.is_none(), then.ready, "{name}");
+            assert_eq!(verifier.status().entries, then.entries.unwrap_or_default(), "{name}");
+            let list = &feed.0.denylist;
+            for (denied, sessions) in [(true, then.ended), (false, then.living)] {
+                assert!(sessions.iter().all(|id| list.denies_session(*id) == denied), "{name}");
+            }
+            for (denied, epochs) in [(true, then.stale), (false, then.fresh)] {
+                assert!(epochs.iter().all(|(id, epoch)| list.denies_epoch(*id, *epoch) == denied), "{name}");
+            }
+            for (denied, keys) in [(true, then.withdrawn), (false, then.good)] {
+                assert!(keys.iter().all(|kid| list.denies_key(kid) == denied), "{name}");
+            }
+        }
+    }
 }

@@ -130,7 +130,8 @@ impl Auth {
     }
 
     pub(crate) fn token(&self, session: SessionId) -> String {
-        self.signed(session, self.said().keys.last().unwrap())
+        let said = self.said();
+        self.signed(session, said.keys.last().unwrap())
     }
 
     /// A token that names a key which nobody has.
@@ -138,7 +139,8 @@ impl Auth {
         self.signed(SessionId::from_bytes([9; 16]), &SigningKey::generate(Algorithm::Es256).unwrap())
     }
 
-    fn signed(&self, session: SessionId, key: &SigningKey) -> String {
+    /// A token that says it is of this session, signed by this key.
+    pub(crate) fn signed(&self, session: SessionId, key: &SigningKey) -> String {
         let iat = self.clock.now().as_secs();
         let claims = Claims {
             iss: ISSUER.into(),

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use countersign_core::denylist::Batch;
-use countersign_core::token::Reject;
+use countersign_core::token::{Algorithm, Reject, SigningKey};
 use countersign_core::{Clock, UserId};
 use countersign_verifier::{BuildError, Ended, Refused, Unready, Verifier};
 use tokio::net::TcpListener;
@@ -140,6 +140,23 @@ async fn what_lives_is_told_though_the_verifier_is_gone_and_then_the_stream_ends
         auth.changed();
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_shared_secret_counts_only_where_it_was_given_and_is_not_remembered() {
+    let auth = Auth::start().await;
+    let key = SigningKey::generate(Algorithm::Hs256).unwrap();
+    let token = auth.signed(session(1), &key);
+    let knowing =
+        auth.verifier().danger_hs256_secret(key.to_bytes().unwrap().to_vec()).build().await.unwrap();
+    knowing.ready().await;
+    assert!(knowing.verify(&shown(&token)).await.is_ok());
+    assert_eq!(knowing.status().signatures, 0);
+    assert!(knowing.verify(&shown(&auth.token(session(1)))).await.is_ok(), "published keys count as well");
+    auth.end(session(1));
+    let other = auth.verifier().build().await.unwrap();
+    other.ready().await;
+    assert_eq!(other.verify(&shown(&token)).await.unwrap_err(), Refused::Token(Reject::KeyUnknown));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use metrics::gauge;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::Hub;
 use crate::app::{App, Error};
 use crate::store::Denied;
 
@@ -15,8 +16,6 @@ use crate::store::Denied;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long entries gather after some were told: a thousand logouts a second are no thousand packets to each.
 const GATHER: Duration = Duration::from_millis(3);
-/// How often what has passed is forgotten.
-const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// Entries in one reading: at the start, when each reading costs a copy of the replica, and afterwards.
 const FIRST_PAGE: u32 = 32_768;
 const PAGE: u32 = 1_024;
@@ -26,13 +25,13 @@ impl App {
     pub async fn follow_denylist(&self) {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut forget = interval(FORGET_EVERY);
+        let mut minute = interval(Duration::from_mins(1));
         let (mut writes, mut last, mut failing) = (None, 0, false);
         loop {
             tokio::select! {
                 () = news(&mut writes) => {}
                 _ = look.tick() => {}
-                _ = forget.tick() => self.forget_passed(),
+                _ = minute.tick() => self.hub.each_minute(),
             }
             let followed = self.read_outbox(&mut writes, &mut last).await;
             match &followed {
@@ -79,18 +78,18 @@ impl App {
         Ok(told)
     }
 
-    fn forget_passed(&self) {
-        let denylist = self.hub.verifier.denylist();
-        denylist.forget(self.now());
-        self.hub.snapshots.forget();
-        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-        gauge!("countersign_denylist_entries").set(denylist.len() as f64);
-    }
-
     /// How long ago everything was known.
     fn denylist_lag(&self) -> Duration {
         let as_of: Timestamp = self.hub.as_of();
         if self.hub.is_read() { self.now().since(as_of) } else { Duration::ZERO }
+    }
+}
+
+impl Hub {
+    fn each_minute(&self) {
+        self.snapshots.forget();
+        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+        gauge!("countersign_denylist_entries").set(self.verifier.denylist().len() as f64);
     }
 }
 
