@@ -334,6 +334,7 @@ async fn new_entries_are_found_by_an_index() {
     let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert!(plan.iter().any(|line| line.contains("denylist_by_xid")), "{plan:#?}");
     assert!(plan.iter().any(|line| line.contains("Index Cond: (ROW(xid, seq) > ")), "{plan:#?}");
+    assert!(plan.iter().all(|line| !line.contains("Sort")), "in the order of the index: {plan:#?}");
 }
 
 #[tokio::test]
