@@ -154,9 +154,9 @@ impl Shards {
         for slot in entries {
             by_shard.entry(slot.shard()).or_default().push(slot);
         }
-        for (at, slots) in by_shard {
+        for (at, mut slots) in by_shard {
             if let Some(shard) = self.0.get(at) {
-                shard.store(Arc::new(shard.load().with(&slots, now)));
+                shard.store(Arc::new(shard.load().with(&mut slots, now)));
             }
         }
     }
@@ -164,7 +164,7 @@ impl Shards {
     fn forget(&self, shards: Range<usize>, now: u32) {
         for shard in self.0.get(shards).unwrap_or_default() {
             if shard.load().iter().any(|slot| slot.until() < now) {
-                shard.store(Arc::new(shard.load().with(&[], now)));
+                shard.store(Arc::new(shard.load().with(&mut [], now)));
             }
         }
     }
