@@ -6,6 +6,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { serverSession } from '@countersign/client/server'
 import type { Page } from '@playwright/test'
 import { buildSync } from 'esbuild'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
@@ -66,6 +67,9 @@ export class App {
   refuseNext = 0
   /** Of every page. */
   csp = "default-src 'self'; require-trusted-types-for 'script'"
+  /** How often the rendering server asked the auth server. */
+  mints = 0
+  #render: ReturnType<typeof serverSession> | undefined
   readonly #server: Server
   readonly #pages = new Map<string, string>()
   readonly graphql = new GraphqlApi(token => this.#verify(token))
@@ -113,6 +117,7 @@ export class App {
     this.asked.length = 0
     this.weather = {}
     this.refuseNext = 0
+    this.mints = 0
     this.graphql.reset()
   }
 
@@ -148,7 +153,39 @@ export class App {
     if (path.startsWith('/auth/')) await this.#forward(request, body, response)
     else if (path === '/api/graphql') await this.graphql.answer(request, response)
     else if (path.startsWith('/api')) await this.#api(request, body, response)
+    else if (path === '/rendered') await this.#rendered(request, response)
     else this.#page(path, response)
+  }
+
+  /** A page that the server renders for who asks. */
+  async #rendered(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!this.#render) {
+      const made = await this.stack.command(
+        'keys',
+        'service',
+        'add',
+        '--scope',
+        'ssr',
+        '--name',
+        'app',
+        '--json',
+      )
+      this.#render = serverSession({
+        authUrl: `${this.stack.url}/auth`,
+        serviceKey: JSON.parse(made).key,
+        fetch: (input, init) => {
+          this.mints++
+          return fetch(input, init)
+        },
+      })
+    }
+    const session = await this.#render(request)
+    const initial = JSON.stringify(session.snapshot()).replaceAll('<', '\\u003c')
+    response.writeHead(200, { 'content-type': 'text/html', 'content-security-policy': this.csp })
+    response.end(
+      `<!doctype html><title>${session.status}</title><link rel="icon" href="/icon.svg"><main></main>
+      <script type="application/json" id="initial">${initial}</script><script type="module" src="/core.js"></script>`,
+    )
   }
 
   async #forward(request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> {

@@ -140,3 +140,34 @@ test('49 an access token alone is refused elsewhere', async ({ app, browser, tab
   await context.close()
   figure('401 FINGERPRINT_MISMATCH, with another fingerprint and with none')
 })
+
+test('53 an auth server on another origin of the site works by CORS', async ({
+  app,
+  context,
+  tabs,
+  figure,
+}) => {
+  app.csp = `default-src 'self'; connect-src 'self' ${app.stack.url}`
+  const authUrl = `${app.stack.url}/auth`
+  const asked: string[] = []
+  context.on('request', request => {
+    if (request.url().startsWith(authUrl)) asked.push(new URL(request.url()).pathname)
+  })
+  const [one, two] = [await tabs.open('/core', { authUrl }), await tabs.open('/core', { authUrl })]
+  await signUp(one)
+  await expectStatus(two, 'signedIn')
+  await one.reload()
+  await expectStatus(one, 'signedIn')
+  await two.close()
+  asked.length = 0
+  await one.reload()
+  await expectStatus(one, 'signedIn')
+  await later(one, 901_000)
+  expect(await token(one)).toBeTruthy()
+  expect(asked.filter(path => path === '/auth/refresh').length).toBe(2)
+  await one.evaluate(() => window.session.signOut())
+  expect(await context.cookies(app.stack.url)).toEqual([])
+  expect(app.asked, 'nothing went to the page’s own origin').toEqual([])
+  app.csp = "default-src 'self'; require-trusted-types-for 'script'"
+  figure('signs up, shares, reloads, renews and signs out')
+})

@@ -15,10 +15,13 @@ declare global {
 }
 
 const seen: Window['seen'] = { statuses: [], identities: [], tokens: 0, events: [] }
+const rendered = document.getElementById('initial')?.textContent
 const session = createSession({
+  initial: rendered ? JSON.parse(rendered) : null,
   onEvent: event => seen.events.push('error' in event ? `${event.type} ${event.error.code}` : event.type),
   ...window.options,
 })
+seen.statuses.push(session.getSnapshot().status)
 session.subscribe(() => seen.statuses.push(session.getSnapshot().status))
 session.onIdentity(next => seen.identities.push(next?.sub ?? null))
 session.onToken(() => seen.tokens++)

@@ -3,16 +3,15 @@
 import { type Action, type Code, type LocalCode, local, type ServerReason, type WireCode } from './codes.ts'
 
 export class SessionError extends Error {
-  override readonly name = 'SessionError'
-  readonly code: Code
+  declare readonly code: Code
   /** `login`: ask the user to sign in. `retry`: later. `refresh`: once, then repeat. `fix`: a fault of the program. */
-  readonly action: Action
+  declare readonly action: Action
   /** Why a session ended, with `SESSION_ENDED`. */
-  readonly reason: ServerReason | undefined
+  declare readonly reason: ServerReason | undefined
   /** Of the answer; 0 if there was none. */
-  readonly status: number
+  declare readonly status: number
   /** How long the server asks to wait. */
-  readonly retryAfterMs: number | undefined
+  declare readonly retryAfterMs: number | undefined
 
   constructor(
     code: Code,
@@ -23,11 +22,7 @@ export class SessionError extends Error {
     retryAfterMs?: number,
   ) {
     super(message)
-    this.code = code
-    this.action = action
-    this.status = status
-    this.reason = reason
-    this.retryAfterMs = retryAfterMs
+    Object.assign(this, { name: 'SessionError', code, action, status, reason, retryAfterMs })
   }
 
   /** What the SDK finds by itself. */

@@ -58,7 +58,7 @@ export function sessionSocket(
 
   const unlisten = session.onToken(token => {
     if (!socket) return
-    if (!token && isSignedOut()) return socket.close(forbidden, 'signed out')
+    if (!token && isSignedOut()) return socket.close(forbidden)
     if (!token || token === shown) return
     if (session.getSnapshot().sid !== sid || !shown) return reconnect()
     if (!isInBand) return reconnectInTime()
@@ -92,16 +92,14 @@ export function sessionSocket(
         socket = opened as WebSocket
         const { onclose } = socket
         // A stock client gives up for good on 4401, which many servers say of an expired token.
-        socket.onclose = event => {
-          const { code, reason } = event
+        socket.onclose = event =>
           onclose?.call(
             opened as WebSocket,
-            code === 4401 ? new CloseEvent('close', { code: forbidden, reason }) : event,
+            event.code === 4401 ? ({ code: forbidden, reason: event.reason } as CloseEvent) : event,
           )
-        }
         release ??= session.hold()
         // The refresh said that the session ended: whoever subscribes is told so, and nothing is sent.
-        if (verdict && isSignedOut()) socket.close(forbidden, 'signed out')
+        if (verdict && isSignedOut()) socket.close(forbidden)
       },
       connected: () => {
         // It changed while the server took its time.
@@ -110,7 +108,7 @@ export function sessionSocket(
       pong: (_, payload) => {
         if (payload?.type !== 'reauth') return
         clearTimeout(timer)
-        if (payload.ok === true) show(session.peekAccessToken())
+        if (payload.ok) show(session.peekAccessToken())
         else reconnectInTime()
       },
       closed: event => {
@@ -119,8 +117,10 @@ export function sessionSocket(
         release?.()
         release = undefined
         // A server that ends the connection may know what we do not: one refresh finds out.
-        const isEnded = (event as CloseEvent).code === forbidden && shown && !isSignedOut()
-        verdict = isEnded ? session.getAccessToken({ rejected: shown }).catch(() => null) : undefined
+        verdict =
+          (event as CloseEvent).code === forbidden
+            ? session.getAccessToken({ rejected: shown }).catch(() => null)
+            : undefined
       },
     },
     dispose: () => {

@@ -91,3 +91,16 @@ test('a sign-out in one tab ends the sessions of all', async () => {
   }
   assert.deepEqual([...living], [])
 })
+
+test('where storage is blocked the session lives in memory', async () => {
+  const { clock, open, storage } = headerServer()
+  const blocked = () => {
+    throw new DOMException('blocked', 'SecurityError')
+  }
+  const { session } = open({ ...storage(), getItem: blocked, setItem: blocked, removeItem: blocked })
+  await run(clock, session.signIn({ username: 'ann' }))
+  clock.skip(901_000)
+  assert(await run(clock, session.getAccessToken()))
+  await run(clock, session.signOut())
+  assert.equal(session.getSnapshot().status, 'signedOut')
+})

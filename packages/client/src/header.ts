@@ -19,12 +19,14 @@ interface Kept {
 /** How long a new tab waits for an open one. */
 const patience = 250
 
+/** Where storage is blocked a reload asks another tab, or for the password again. */
 export const headerTransport =
-  (storage: Pick<Storage, 'getItem' | 'removeItem' | 'setItem'> = sessionStorage): Transport =>
+  (storage?: Pick<Storage, 'getItem' | 'removeItem' | 'setItem'>): Transport =>
   ({ world, send, name }) => {
     const key = `${name}:tab`
     const read = (): Kept | null => {
       try {
+        storage ??= sessionStorage
         const kept = JSON.parse(storage.getItem(key) ?? 'null')
         return typeof kept?.refresh_token === 'string' ? kept : null
       } catch {
@@ -37,8 +39,12 @@ export const headerTransport =
     let isFork = !!kept && !kept.isLeft
     const write = (next: Kept | null) => {
       kept = next
-      if (next) storage.setItem(key, JSON.stringify(next))
-      else storage.removeItem(key)
+      try {
+        if (next) storage?.setItem(key, JSON.stringify(next))
+        else storage?.removeItem(key)
+      } catch {
+        // In memory it is kept all the same.
+      }
     }
     if (kept) write({ ...kept, isLeft: false })
 
@@ -55,7 +61,7 @@ export const headerTransport =
         }
     }
     open()
-    world.onPage(event => {
+    const unhear = world.onPage(event => {
       if (event === 'gone') {
         if (kept) write({ ...kept, isLeft: true })
         line?.close()
@@ -78,6 +84,10 @@ export const headerTransport =
 
     return {
       mode: 'header',
+      close: () => {
+        unhear()
+        line?.close()
+      },
       isShared: false,
       hint: () => (kept && !isFork ? { sid: kept.sid, depth: kept.depth } : undefined),
       root: sid => root ?? sid,

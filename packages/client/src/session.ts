@@ -431,6 +431,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
     },
     close: () => {
       channel.close()
+      line.close?.()
       entering.abort()
       for (const stop of unhear) stop()
       become(machine.closed(state))

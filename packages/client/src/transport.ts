@@ -15,6 +15,8 @@ export interface Line {
   renew(signal: AbortSignal): Promise<unknown>
   /** Ends the session at the server; `all` those of its user. */
   end(all: boolean, bearer: string | null): Promise<unknown>
+  /** The session object is closed; the user stays signed in. */
+  close?(): void
   /** Forgets it here. */
   forget(sid: string): void
   /** What all tabs call the session that this tab has a part in, if tabs have sessions of their own. */
