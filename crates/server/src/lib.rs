@@ -56,6 +56,8 @@ pub fn graphql_schema() -> String {
 const KEYS_EVERY: Duration = Duration::from_millis(50);
 /// How often rows that nobody will ask for are deleted.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// How soon there is another sweep if the last one may have left some.
+const SWEEP_AGAIN: Duration = Duration::from_millis(200);
 
 /// What the server does beside answering; runs until dropped.
 pub async fn upkeep(app: Arc<app::App>) {
@@ -70,7 +72,11 @@ pub async fn upkeep(app: Arc<app::App>) {
     loop {
         let done = tokio::select! {
             _ = keys.tick() => app.keep_signing_keys().await,
-            _ = sweep.tick() => app.sweep().await.map(drop),
+            _ = sweep.tick() => app.sweep().await.map(|removed| {
+                if removed >= store::SWEPT {
+                    sweep.reset_after(SWEEP_AGAIN);
+                }
+            }),
         };
         // One line when it begins and one when it ends.
         match &done {

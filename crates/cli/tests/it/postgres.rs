@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio_postgres::NoTls;
 
 use crate::running::{SOON, Server, Visitor, countersign};
 
@@ -33,6 +34,14 @@ impl Postgres {
     fn tell(&self, what: &str) {
         let Output { status, stderr, .. } = asked(what, self.folder.path());
         assert!(status.success(), "{what}: {}", String::from_utf8_lossy(&stderr));
+    }
+
+    /// Changes the server's configuration.
+    async fn run(&self, sql: &str) {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(sql).await.unwrap();
+        client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
     }
 
     /// `countersign` on it.
@@ -103,6 +112,54 @@ async fn a_server_outlives_a_crash_of_its_database() {
     ann.answer = shown;
     ann.refresh().await;
     assert_eq!(ann.session(), session, "{}", ann.answer);
+}
+
+/// A primary whose standby is gone holds every commit that waits for it, and `statement_timeout` does not end that.
+#[tokio::test]
+async fn without_its_standby_a_logout_is_refused_and_a_refresh_goes_on() {
+    let Some(postgres) = Postgres::start() else { return };
+    let data = TempDir::new().unwrap();
+    let windows = ["serve", "--listen", "127.0.0.1:0", "--flight", "1s", "--grace", "3s"];
+    let server = Server::started(postgres.command(data.path(), &windows), data);
+    let mut ann = Visitor::sign_up(&server).await;
+    ann.refresh().await;
+    let shown = ann.answer.clone();
+    let depth = |answer: &serde_json::Value| answer["session"]["depth"].as_u64();
+    assert_eq!(depth(&shown), Some(1), "{shown}");
+
+    postgres.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'").await;
+    let sign_up = async |n: u32| {
+        let body = serde_json::json!({ "email": format!("bob{n}@example.com"), "password": "correct horse battery" });
+        let request = reqwest::Client::new().post(format!("{}/auth/signup", server.url)).json(&body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let mut n = 0;
+    // The server takes a moment to read its configuration.
+    while sign_up(n).await == 201 {
+        n += 1;
+    }
+    assert_eq!(sign_up(n + 1).await, 503);
+
+    // The grace goes by; then the state moves on, without waiting for the standby.
+    let moved = async {
+        let mut look = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            look.tick().await;
+            ann.answer = shown.clone();
+            ann.refresh().await;
+            if depth(&ann.answer) == Some(2) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, moved).await.expect("a refresh is confirmed");
+    assert_eq!(ann.log_out().await, 503);
+
+    postgres.run("ALTER SYSTEM RESET synchronous_standby_names").await;
+    let left = async { while ann.log_out().await != 200 {} };
+    tokio::time::timeout(SOON, left).await.expect("a logout is repeated until it is answered");
+    ann.refresh().await;
+    assert_eq!(ann.answer["error"]["code"], "SESSION_ENDED", "{}", ann.answer);
 }
 
 #[tokio::test]

@@ -117,6 +117,13 @@ impl Visitor {
         Unverified::parse(self.token()).unwrap().kid().expect("a kid").to_owned()
     }
 
+    /// Logs out; the status of the answer.
+    pub(crate) async fn log_out(&self) -> u16 {
+        let body = json!({ "refresh_token": self.answer["refresh_token"] });
+        let request = self.http.post(format!("{}/auth/logout", self.url)).header("Cookie", &self.cookie);
+        request.json(&body).send().await.unwrap().status().as_u16()
+    }
+
     pub(crate) fn session(&self) -> &str {
         self.answer["session"]["id"].as_str().expect("a living session")
     }

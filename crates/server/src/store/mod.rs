@@ -52,6 +52,9 @@ pub enum NotReady {
 /// The most that a node's clock may be off the database's.
 pub const MOST_OFF: Duration = Duration::from_secs(2);
 
+/// How many rows a sweep removes from each table at most: if fewer went in all, none is left.
+pub const SWEPT: u64 = 500;
+
 /// What [`Store::create_user`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]

@@ -9,6 +9,8 @@ use crate::auth::{Auth, session, shown};
 use crate::network::Network;
 
 const CUTS: u64 = 200;
+/// Far longer than any pause before the next try.
+const LONG: Duration = Duration::from_mins(1);
 const STALE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,7 +51,8 @@ async fn the_policy_holds_at_each_cut_and_no_logout_is_ever_lost() {
         network.mend((cut % 3 == 0).then_some(usize::try_from(300 + cut * 7).unwrap()));
         for session in open {
             let ended = loop {
-                match session.ended().await {
+                let told = tokio::time::timeout(LONG, session.ended()).await;
+                match told.unwrap_or_else(|_| panic!("cut {cut}: a logout was lost")) {
                     // Only the one that refuses, and only for as long as it has no news.
                     Ended::Refused(Refused::Unready(_)) => refusing.ready().await,
                     ended => break ended,

@@ -28,9 +28,10 @@ use crate::store::{Denied, StoreError};
 
 pub(super) const NOW: &str = "SELECT pg_current_snapshot()::text";
 
-pub(super) const PAGE: &str = "SELECT xid::text, seq, kind, id, epoch, not_after FROM denylist \
-     WHERE (xid, seq) > ($1::text::xid8, $2) AND NOT pg_visible_in_snapshot(xid, $3::text::pg_snapshot) \
-     AND pg_visible_in_snapshot(xid, $4::text::pg_snapshot) ORDER BY xid, seq LIMIT $5";
+// `d.`, as `ORDER BY xid` alone would mean the text of the answer.
+pub(super) const PAGE: &str = "SELECT d.xid::text, d.seq, d.kind, d.id, d.epoch, d.not_after FROM denylist d \
+     WHERE (d.xid, d.seq) > ($1::text::xid8, $2) AND NOT pg_visible_in_snapshot(d.xid, $3::text::pg_snapshot) \
+     AND pg_visible_in_snapshot(d.xid, $4::text::pg_snapshot) ORDER BY d.xid, d.seq LIMIT $5";
 
 pub(super) const LISTEN: &str = "LISTEN countersign_denylist";
 

@@ -74,3 +74,60 @@ async fn number(db: &Connection, key: &'static str) -> Result<i64, Fault> {
     let row = db.row("SELECT number FROM meta WHERE key = $1", &[&key]).await?;
     row.map_or(Ok(0), |row| Columns::of(&row).take())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Schema;
+
+    const fn step(version: i64, min_version: i64, sql: &'static str) -> Migration {
+        Migration { version, min_version, sql }
+    }
+
+    const FIRST: Migration =
+        step(1, 1, "CREATE TABLE meta (key text PRIMARY KEY, number bigint); CREATE TABLE a (x int);");
+    const COMPATIBLE: Migration = step(2, 1, "CREATE TABLE b (x int);");
+    const BREAKING: Migration = step(3, 3, "DROP TABLE a;");
+
+    async fn connection(schema: &Schema) -> Connection {
+        super::super::connect(&schema.url.parse().unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_older_schema_is_brought_up_step_by_step_and_once() {
+        let Some(schema) = Schema::new().await.unwrap() else { return };
+        let db = connection(&schema).await;
+        assert_eq!(run(&db, &[FIRST]).await.unwrap(), 1);
+        for _ in 0..2 {
+            assert_eq!(run(&db, &[FIRST, COMPATIBLE, BREAKING]).await.unwrap(), 3);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_is_left_alone_as_long_as_it_allows() {
+        let Some(schema) = Schema::new().await.unwrap() else { return };
+        let db = connection(&schema).await;
+        run(&db, &[FIRST, COMPATIBLE]).await.unwrap();
+        assert_eq!(run(&db, &[FIRST]).await.unwrap(), 2);
+
+        run(&db, &[FIRST, COMPATIBLE, BREAKING]).await.unwrap();
+        let refused = run(&db, &[FIRST, COMPATIBLE]).await.unwrap_err();
+        assert!(matches!(refused, OpenError::NewerBinaryNeeded { needs: 3, knows: 2 }), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_leaves_nothing_behind() {
+        let Some(schema) = Schema::new().await.unwrap() else { return };
+        let broken = step(2, 1, "CREATE TABLE b (x int); CREATE TABLE a (x int);");
+        assert!(run(&connection(&schema).await, &[FIRST, broken]).await.is_err());
+        let db = connection(&schema).await;
+        assert_eq!(version(&db).await.unwrap(), 1);
+        assert_eq!(run(&db, &[FIRST, COMPATIBLE]).await.unwrap(), 2);
+    }
+
+    #[test]
+    fn the_migrations_are_in_order() {
+        assert!(MIGRATIONS.is_sorted_by(|a, b| a.version < b.version && a.min_version <= b.min_version));
+        assert!(MIGRATIONS.iter().all(|step| step.min_version <= step.version));
+    }
+}

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use countersign_core::Timestamp;
 
-use super::columns::At;
+use super::columns::{At, Whole};
 use super::database::Db;
 use super::fault::Fault;
 use super::meta;
-
-/// How many rows one sweep removes from each table.
-const LIMIT: i64 = 500;
+use crate::store::SWEPT;
 
 /// For how long others leave the sweep to the node that took it last: a little longer than until its next one.
 const LEASE: Duration = Duration::from_secs(90);
@@ -45,9 +43,9 @@ pub(super) async fn sweep(
     let ended = now.minus(keep_ended);
     let mut removed = 0;
     for (sql, before) in [(SESSIONS, ended), (EVENTS, ended), (DENYLIST, now), (ATTEMPTS, now)] {
-        removed += db.execute(sql, &[&At(before), &LIMIT]).await?;
+        removed += db.execute(sql, &[&At(before), &Whole(SWEPT)]).await?;
     }
     // Not counted: the index of sessions that were.
-    db.execute(FINGERPRINTS, &[&At(ended), &LIMIT]).await?;
+    db.execute(FINGERPRINTS, &[&At(ended), &Whole(SWEPT)]).await?;
     Ok(removed)
 }

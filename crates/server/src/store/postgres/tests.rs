@@ -334,4 +334,27 @@ async fn new_entries_are_found_by_an_index() {
     let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert!(plan.iter().any(|line| line.contains("denylist_by_xid")), "{plan:#?}");
     assert!(plan.iter().any(|line| line.contains("Index Cond: (ROW(xid, seq) > ")), "{plan:#?}");
+    assert!(plan.iter().all(|line| !line.contains("Sort")), "in the order of the index: {plan:#?}");
+}
+
+#[tokio::test]
+async fn the_way_is_encrypted_and_the_server_must_be_vouched_for() {
+    let Some((schema, _store)) = store().await else { return };
+    let rows = schema.rows("SELECT 1 FROM pg_settings WHERE name = 'ssl' AND setting = 'on'").await.unwrap();
+    if rows.is_empty() {
+        return eprintln!("skipped: the server of COUNTERSIGN_TEST_POSTGRES has no TLS");
+    }
+    let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/tests/fixtures/localhost.crt");
+    let vouched = format!("{}&sslmode=verify-full&sslrootcert={authority}", schema.url);
+    let store = PostgresStore::open(&vouched.parse().unwrap(), OPTIONS, Arc::new(SystemClock)).await.unwrap();
+    let encrypted = store.database.read(|db| async move {
+        let row = db.row("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", &[]).await?;
+        Ok(row.map(|row| row.get::<_, bool>(0)))
+    });
+    assert_eq!(encrypted.await.unwrap(), Some(true));
+
+    let stranger = format!("{}&sslmode=verify-full", schema.url);
+    let refused = PostgresStore::open(&stranger.parse().unwrap(), OPTIONS, Arc::new(SystemClock)).await;
+    let refused = refused.err().unwrap().to_string();
+    assert!(refused.contains("invalid peer certificate"), "{refused}");
 }

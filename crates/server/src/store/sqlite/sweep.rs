@@ -5,10 +5,8 @@ use std::time::Duration;
 use countersign_core::Timestamp;
 use rusqlite::Connection;
 
-use super::columns::At;
-
-/// How many rows one sweep removes from each table.
-const LIMIT: u32 = 500;
+use super::columns::{At, Whole};
+use crate::store::SWEPT;
 
 pub(super) const SESSIONS: &str = "DELETE FROM sessions WHERE (user_id, session_id) IN (SELECT user_id, session_id \
      FROM sessions WHERE coalesce(ended_at, created_at + absolute_ms) < ? LIMIT ?)";
@@ -24,12 +22,12 @@ pub(super) const DENYLIST: &str = "DELETE FROM denylist WHERE seq IN (SELECT seq
 pub(super) const ATTEMPTS: &str = "DELETE FROM attempts WHERE subject IN (SELECT subject FROM attempts \
      WHERE free_at < ? LIMIT ?)";
 
-/// How many rows were removed; fewer than [`LIMIT`] from each table means that nothing is left to remove.
+/// How many rows were removed; fewer than [`SWEPT`] means that nothing is left to remove.
 pub(super) fn sweep(db: &Connection, now: Timestamp, keep_ended: Duration) -> rusqlite::Result<u64> {
     let ended = now.minus(keep_ended);
     let mut removed = 0;
     for (sql, before) in [(SESSIONS, ended), (EVENTS, ended), (DENYLIST, now), (ATTEMPTS, now)] {
-        removed += db.prepare_cached(sql)?.execute((At(before), LIMIT))? as u64;
+        removed += db.prepare_cached(sql)?.execute((At(before), Whole(SWEPT)))? as u64;
     }
     Ok(removed)
 }
