@@ -432,3 +432,40 @@ test('what the server rendered stands until we know better', async () => {
   assert(!statuses.includes('pending') && !statuses.includes('signedOut'))
   assert.deepEqual(identities, [])
 })
+
+test('a tab that queued behind a refusal to hurry does not ask', async () => {
+  const { clock, server, open } = await scene()
+  const [[one, tab], [two, other]] = [open(), open()]
+  await run(clock, one.start())
+  await run(clock, two.start())
+  const before = server.count('refresh')
+  const body = { error: { code: 'RATE_LIMITED', action: 'retry', message: '' } }
+  server.instead = () => Response.json(body, { status: 429, headers: { 'Retry-After': '30' } })
+  clock.skip(901_000)
+  tab.happen('shown')
+  other.happen('shown')
+  await clock.advance(20_000)
+  assert.equal(server.count('refresh') - before, 1)
+})
+
+test('a sign-out that had to wait does not end the session that came after it', async () => {
+  const { clock, server, open } = await scene()
+  const [[one], [two, other]] = [open(), open()]
+  await run(clock, one.start())
+  await run(clock, two.start())
+  server.instead = () => {
+    throw new TypeError('no network')
+  }
+  await run(clock, one.signOut())
+  server.instead = undefined
+  server.delay = 1_000
+  const signedIn = one.signIn({ username: 'ann' })
+  await clock.advance(500)
+  other.happen('online')
+  await run(clock, signedIn)
+  await clock.advance(5_000)
+  assert.equal(server.count('logout'), 1, 'only the one that was lost')
+  assert.equal(one.getSnapshot().status, 'signedIn')
+  assert.equal(two.getSnapshot().status, 'signedIn')
+  assert.equal([...server.logins.values()].at(-1)?.ended, null)
+})

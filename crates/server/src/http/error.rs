@@ -85,7 +85,9 @@ impl From<countersign_verifier::Refused> for Refused {
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         match &error {
-            Error::Internal(_) | Error::Store(_) => tracing::error!(%error, "a request failed"),
+            // Meant for many at once, each of whom would make a line.
+            Error::Busy(_) => tracing::debug!(%error, "a request was sent away"),
+            failed if failed.wire().code.status() >= 500 => tracing::error!(%error, "a request failed"),
             _ => tracing::debug!(%error, "a request was refused"),
         }
         Self::of(error.wire())

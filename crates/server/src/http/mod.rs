@@ -149,7 +149,8 @@ pub(crate) fn router(shared: Shared) -> Router {
         .layer(from_fn_with_state(app, headers))
         .layer(CatchPanicLayer::custom(|_| Refused::code(Code::Unavailable).into_response()))
         .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(TraceLayer::new_for_http())
+        // Failures are logged where they arise, with what they are.
+        .layer(TraceLayer::new_for_http().on_failure(()))
         .layer(SetRequestIdLayer::x_request_id(trace::Counting::default()))
         .with_state(shared)
 }
