@@ -45,10 +45,14 @@ proxy_tools() {
   need nginx nginx-core && need haproxy haproxy
 }
 
-# PostGraphile, of a folder of its own as it is large, and PostgreSQL, which only its own user may run.
+# What scripts/postgres starts.
+postgres_installed() {
+  compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || need pg_ctl postgresql
+}
+
+# PostGraphile, of a folder of its own as it is large, and PostgreSQL.
 postgraphile_tools() {
-  [[ $(id -u) == 0 ]] || { echo 'PostgreSQL is started as another user, which only root may do' >&2 && return 1; }
-  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || install postgresql || return
+  postgres_installed || return
   local folder=e2e/postgraphile
   cmp -s $folder/package-lock.json $folder/node_modules/.installed && return
   npm ci --no-progress --prefix $folder && cp $folder/package-lock.json $folder/node_modules/.installed
@@ -70,7 +74,7 @@ server_tools() {
 # COUNTERSIGN_TEST_POSTGRES. False too where that names one already, which is nobody's to end here.
 postgres_tools() {
   [[ ${COUNTERSIGN_TEST_POSTGRES:-} ]] && return 1
-  compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || need pg_ctl postgresql || return
+  postgres_installed || return
   POSTGRES_FOLDER=$(mktemp -d)
   COUNTERSIGN_TEST_POSTGRES=$(scripts/postgres start "$POSTGRES_FOLDER") && export COUNTERSIGN_TEST_POSTGRES POSTGRES_FOLDER
 }

@@ -1,37 +1,13 @@
-//! What a token and a verdict cost: cargo's own benchmarks of `countersign-core`, read from where criterion
-//! leaves its estimates.
-
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
-
-use anyhow::{Context, ensure};
-use serde_json::Value;
+//! What a token and a verdict cost.
 
 use crate::Effort;
+use crate::criterion::{self, estimate};
 use crate::report::Section;
 
 const ALGORITHMS: [&str; 4] = ["ES256", "EdDSA", "RS256", "HS256"];
 
 pub(crate) fn run(effort: &Effort) -> anyhow::Result<Section> {
-    let mut cargo = Command::new("cargo");
-    cargo.args([
-        "bench",
-        "-q",
-        "-p",
-        "countersign-core",
-        "--features",
-        "issuer",
-        "--bench",
-        "token",
-        "--bench",
-        "judge",
-        "--",
-    ]);
-    if effort.quick {
-        cargo.args(["--quick"]);
-    }
-    ensure!(cargo.status()?.success(), "cargo bench failed");
+    criterion::run("countersign-core", &["token", "judge"], effort)?;
     let mut rows = Vec::new();
     let mut targets = Vec::new();
     for algorithm in ALGORITHMS {
@@ -64,15 +40,4 @@ pub(crate) fn run(effort: &Effort) -> anyhow::Result<Section> {
         rows,
         targets,
     })
-}
-
-/// The median of a benchmark, in nanoseconds.
-fn estimate(name: &str) -> anyhow::Result<f64> {
-    let target = std::env::current_exe()?;
-    let target = target.ancestors().nth(2).context("a program is in target/PROFILE")?;
-    let path: PathBuf =
-        [target, "criterion".as_ref(), name.as_ref(), "new/estimates.json".as_ref()].iter().collect();
-    let text = fs::read(&path).with_context(|| path.display().to_string())?;
-    let estimates: Value = serde_json::from_slice(&text)?;
-    estimates.pointer("/median/point_estimate").and_then(Value::as_f64).context("a median")
 }

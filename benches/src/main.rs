@@ -13,12 +13,14 @@
 )]
 
 mod core;
+mod criterion;
 mod load;
 mod logout;
 mod process;
 mod refresh;
 mod report;
 mod start;
+mod verify;
 mod world;
 
 use anyhow::bail;
@@ -34,8 +36,13 @@ pub(crate) struct Effort {
 type Bench = fn(&Effort) -> anyhow::Result<Section>;
 
 /// In the order of the document.
-const BENCHES: [(&str, Bench); 4] =
-    [("refresh", refresh::run), ("logout", logout::run), ("start", start::run), ("core", core::run)];
+const BENCHES: [(&str, Bench); 5] = [
+    ("refresh", refresh::run),
+    ("logout", logout::run),
+    ("start", start::run),
+    ("core", core::run),
+    ("verify", verify::run),
+];
 
 fn main() -> anyhow::Result<()> {
     let (flags, mut names): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|arg| arg.starts_with('-'));

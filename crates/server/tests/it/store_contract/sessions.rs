@@ -19,6 +19,7 @@ contract! {
     reuse_ends_what_was_judged_and_nothing_else,
     a_fork_needs_a_living_parent_of_the_same_user,
     ending_all_can_keep_one,
+    no_fork_outlives_the_session_it_was_being_taken_from,
 }
 
 async fn held(store: &dyn Store, user: u8, id: u8) -> Held {
@@ -281,4 +282,32 @@ async fn ending_all_can_keep_one(database: Database) {
     assert_eq!(database.denied().len(), 3);
     let ends = kinds(&*store, user_id(1)).await.into_iter().filter(|kind| *kind == EventKind::LogoutAll);
     assert_eq!(ends.count(), 2, "an end that ended nothing is not recorded");
+}
+
+async fn no_fork_outlives_the_session_it_was_being_taken_from(database: Database) {
+    let stores = [database.open(), database.open()];
+    sign_up(&*stores[0], 1).await;
+    for round in 0..10u8 {
+        let parent = 10 + round * 20;
+        log_in(&*stores[0], session(1, parent)).await;
+        let forking = (1..9).map(|n| {
+            let store = Arc::clone(&stores[usize::from(n % 2)]);
+            tokio::spawn(async move {
+                let taken = event(user_id(1), EventKind::Fork);
+                store.create_session(fork(1, parent + n, parent), taken).await.unwrap()
+            })
+        });
+        let forking = forking.collect::<Vec<_>>();
+        if round % 2 == 0 {
+            end(&*stores[1], 1, parent, EndReason::Logout).await;
+        } else {
+            let logout = event(user_id(1), EventKind::LogoutAll);
+            let ended = stores[1].end_sessions(user_id(1), None, EndReason::Logout, logout, DENY_UNTIL).await;
+            assert!(!ended.unwrap().is_empty());
+        }
+        for fork in forking {
+            fork.await.unwrap();
+        }
+        assert_eq!(ids(&stores[0].sessions(user_id(1)).await.unwrap()), []);
+    }
 }
