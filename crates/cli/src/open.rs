@@ -56,7 +56,10 @@ impl Place {
             Database::Postgres(url) => postgres::version(url).await? > 0,
         };
         if !made {
-            bail!("{}: there is no database here; `countersign migrate` makes one", place(&config));
+            bail!(
+                "{}: there is no database here; name the server's with --data, or make one with `countersign migrate`",
+                place(&config)
+            );
         }
         app(config::check(config, 4000)?).await
     }

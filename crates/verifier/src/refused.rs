@@ -52,6 +52,9 @@ pub enum Unready {
     /// It has never had the auth server's keys and deny-list.
     #[error("the auth server has not been reached yet")]
     NeverSynced,
+    /// The auth server does not accept its service key, and it has never had keys and deny-list.
+    #[error("the auth server does not accept the service key of this API")]
+    ServiceKey,
     /// Its clock and the auth server's differ by more than the leeway.
     #[error("the clock of this machine is {0} the auth server's")]
     Skewed(Skew),

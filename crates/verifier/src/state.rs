@@ -1,6 +1,7 @@
 //! What a verifier knows, and how it looks a token up in it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub(crate) struct State {
     pub(crate) live: Live,
     /// A heartbeat has come.
     pub(crate) told: Notify,
+    /// The auth server has refused the service key, and has not taken it since.
+    pub(crate) key_refused: AtomicBool,
     pub(crate) counters: Counters,
     #[cfg(feature = "remote")]
     asking: Option<crate::remote::Asking>,
@@ -55,6 +58,7 @@ impl State {
             freshness: Freshness::default(),
             live: Live::default(),
             told: Notify::new(),
+            key_refused: AtomicBool::new(false),
             counters: Counters::default(),
             #[cfg(feature = "remote")]
             asking: None,
@@ -86,7 +90,10 @@ impl State {
     }
 
     pub(crate) fn readiness(&self, now: Timestamp) -> Result<(), Unready> {
-        let stale_for = self.stale_for(now).ok_or(Unready::NeverSynced)?;
+        let Some(stale_for) = self.stale_for(now) else {
+            let refused = self.key_refused.load(Ordering::Relaxed);
+            return Err(if refused { Unready::ServiceKey } else { Unready::NeverSynced });
+        };
         if let Some(skew) = self.freshness.skew() {
             return Err(Unready::Skewed(skew));
         }

@@ -1,6 +1,7 @@
 //! Follows the deny-list stream, and comes back when it was cut.
 
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub(super) async fn follow(link: Arc<Link>, state: Weak<State>, seed: u64) {
             Err(error) => error,
         };
         if let Some(state) = news.state.upgrade() {
+            state.key_refused.store(matches!(error, LinkError::ServiceKey), Ordering::Relaxed);
             // Half a snapshot: what it names has ended all the same.
             news.merge(&Feed(state));
         }

@@ -165,3 +165,15 @@ async fn without_a_service_key_there_is_no_verifier() {
     let short = Verifier::builder("https://auth.example").service_key("csk_").danger_hs256_secret([0; 31]);
     assert!(matches!(short.build().await, Err(BuildError::Secret)));
 }
+
+#[tokio::test]
+async fn a_service_key_that_is_not_accepted_is_named_as_the_reason() {
+    let auth = Auth::start().await;
+    *auth.refusal.lock().unwrap() = Some((403, "0"));
+    let verifier = auth.verifier().build().await.unwrap();
+    while verifier.status().unready != Some(Unready::ServiceKey) {
+        tokio::task::yield_now().await;
+    }
+    let refused = verifier.verify(&shown(&auth.token(session(1)))).await.unwrap_err();
+    assert_eq!(refused.message(), "not ready: the auth server does not accept the service key of this API");
+}
