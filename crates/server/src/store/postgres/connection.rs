@@ -27,9 +27,10 @@ use super::news::told;
 use super::url::Url;
 
 /// What every connection begins with. The limits are below the time for which a caller waits, so that the server
-/// itself gives up what nobody waits for any more, and lets go of its locks.
+/// itself gives up what nobody waits for any more, and lets go of its locks. Who writes something durable asks for
+/// that in the transaction: see `database`.
 const BEGIN: &str = "SET statement_timeout = 1500; SET lock_timeout = 1000; \
-     SET idle_in_transaction_session_timeout = 4000";
+     SET idle_in_transaction_session_timeout = 4000; SET synchronous_commit = off";
 
 /// How to reach the server.
 #[derive(Clone)]

@@ -1,10 +1,14 @@
 //! Reads and writes: a connection from the pool, a transaction, a deadline, another try.
 //!
 //! ```text
-//! read  ──► connection ──► statement ─────────────────────────────────────────────► answer
+//! read  ──► connection ──► statement ──────────────────────────────────────────────────► answer
+//! touch ──► connection ──► one statement, relaxed ─────────────────────────────────────► answer
 //! write ──► connection ──► BEGIN · SET LOCAL synchronous_commit · statements · COMMIT ──► answer
 //!            └─ all within DEADLINE; else the connection is cut, and the answer is that there is none
 //! ```
+//!
+//! A connection begins with `synchronous_commit = off`: three statements around the one that confirms a refresh took
+//! as long as that one. What is durable says so; there is no other way to write than these two.
 //!
 //! `statement_timeout` does not bound a commit that waits for a standby: only the caller's own deadline does. Then
 //! nobody knows what came of it; every use case may be repeated.
@@ -40,7 +44,7 @@ pub(super) enum Durability {
 impl Durability {
     const fn begin(self) -> &'static str {
         match self {
-            Self::Relaxed => "BEGIN; SET LOCAL synchronous_commit = off",
+            Self::Relaxed => "BEGIN",
             Self::Durable => "BEGIN; SET LOCAL synchronous_commit = on",
         }
     }
@@ -155,17 +159,7 @@ impl Database {
 async fn touch(db: Db, sql: &'static str, with: Arc<Parameters>) -> Result<u64, Fault> {
     db.prepared(sql).await.map_err(Fault::unbegun)?;
     let with: Vec<_> = with.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-    // Sent in this order, without waiting for each other's answers. If one fails, so do those after it, and the
-    // commit takes nothing.
-    let (begun, touched, committed) = tokio::join!(
-        biased;
-        db.batch(Durability::Relaxed.begin()),
-        db.execute(sql, &with),
-        db.batch("COMMIT"),
-    );
-    begun?;
-    let touched = touched?;
-    committed.map(|()| touched)
+    db.execute(sql, &with).await
 }
 
 /// Carries it out though the caller goes away.
