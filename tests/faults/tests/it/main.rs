@@ -1,0 +1,3 @@
+//! Each fault in a short form; `scripts/soak` is the long one.
+
+mod kill;
