@@ -133,14 +133,15 @@ impl Cluster {
     /// With `synchronous`, commits that ask for it wait for the standby.
     pub async fn start(synchronous: bool) -> anyhow::Result<Option<Self>> {
         let Some(first) = Postgres::start().await? else { return Ok(None) };
+        if synchronous {
+            // Before there is a copy, which shall have it too.
+            first.set("synchronous_standby_names", "standby").await?;
+        }
         let link = Proxy::to(first.port).await?;
         let second = Postgres::standby(first.port, "standby", link.port).await?;
         let fronts = [Proxy::to(first.port).await?, Proxy::to(second.port).await?];
         let cluster = Self { servers: [first, second], fronts, link, primary: 0 };
         cluster.primary().until(STREAMING).await?;
-        if synchronous {
-            cluster.primary().set("synchronous_standby_names", "standby").await?;
-        }
         Ok(Some(cluster))
     }
 
