@@ -1,9 +1,12 @@
 //! Each fault in a short form; `scripts/soak` is the long one.
 
+mod clock;
+mod files;
 mod full;
 mod kill;
 mod power;
 mod readonly;
+mod restarts;
 
 use std::time::Duration;
 
