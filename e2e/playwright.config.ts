@@ -16,7 +16,8 @@ export default defineConfig({
   outputDir: '../test-results',
   reporter: [['list'], ['./sdk/scenarios.ts']],
   projects: [
-    { name: 'page', testIgnore: 'sdk/**' },
+    { name: 'page', testIgnore: ['sdk/**', 'article/**'] },
+    { name: 'article', testMatch: 'article/*.spec.ts', use: { trace: 'off' } },
     // Many tabs at once: what a trace costs would be most of what is measured.
     { name: 'sdk', testMatch: 'sdk/*.spec.ts', use: { trace: 'off' } },
   ],
