@@ -114,6 +114,7 @@ test('Multiple tabs, by the SDK: so is it there', async ({ open, ann, context })
   await one.getByRole('button', { name: 'Log out' }).click()
   for (const page of [one, two]) {
     await expectAt(page, '/login')
+    await expect(page.getByRole('button', { name: 'Log in' })).toBeVisible()
     expect(await page.evaluate(() => window.getJwtToken())).toBe(null)
   }
 })

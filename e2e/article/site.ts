@@ -32,6 +32,7 @@ export function bundle(entry: string, options: BuildOptions = {}): string {
     absWorkingDir: here,
     stdin: { contents: entry, resolveDir: here, loader: 'tsx' },
     bundle: true,
+    minify: true,
     format: 'esm',
     target: 'es2022',
     jsx: 'automatic',
