@@ -6,3 +6,6 @@ export const authServer = () => process.env.AUTH_SERVER ?? 'http://localhost:400
 export const notesApi = () => process.env.NOTES_API ?? 'http://localhost:4100'
 /** A key with the scope `ssr`: `countersign keys service add --scope ssr`. */
 export const serviceKey = () => process.env.COUNTERSIGN_SERVICE_KEY ?? ''
+
+/** The article's way instead: `proxy.ts` refreshes before each page. */
+export const isForwarding = () => process.env.ROTATE === 'forward'
