@@ -37,7 +37,7 @@ test('57 Next.js: sign up, rendered, refreshed, in two tabs and on two devices, 
   await expect(page.getByTestId('refreshes')).toContainText('1 here')
 
   // A silent refresh, and the open socket is shown the newer token.
-  await expect(page.getByTestId('socket')).toContainText('newer tokens shown', { timeout: 30_000 })
+  await expect(page.getByTestId('socket')).toContainText('renewed', { timeout: 30_000 })
   await screen(page, '2-notes')
 
   // Another tab is live, and needs no refresh of its own.
