@@ -2,7 +2,7 @@
 import { forwardSession } from '@countersign/client/server'
 import { type NextRequest, NextResponse } from 'next/server'
 import { formCookie, formHeader } from './lib/form-token'
-import { authServer, isForwarding, notesApi } from './lib/settings'
+import { authServer, isForwarding, notesApi, patience } from './lib/settings'
 
 export const config = {
   matcher: [
@@ -15,7 +15,7 @@ export const config = {
 }
 
 /** Only if the app is to be rendered the article's way; otherwise pages mint, and nothing rotates for them. */
-const forward = forwardSession({ authUrl: `${authServer()}/auth`, timeoutMs: 1_500 })
+const forward = forwardSession({ authUrl: `${authServer()}/auth`, timeoutMs: patience() })
 
 export async function proxy(request: NextRequest): Promise<NextResponse> {
   const { pathname, search } = request.nextUrl
