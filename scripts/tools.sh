@@ -80,7 +80,7 @@ server_tools() {
 # The Next.js app, on the SDK as it is published; again only if something of either changed.
 app_built() {
   local folder=examples/next-app state
-  tsc -p packages/client/tsconfig.build.json || return
+  node packages/client/build.ts || return
   state=$(find packages/client/dist $folder package-lock.json \( -name .next -o -name next-env.d.ts -o -name '*.tsbuildinfo' \) -prune -o -type f -print0 | LC_ALL=C sort -z |
     xargs -0 sha256sum | sha256sum)
   [[ $state != "$(cat $folder/.next/built-from 2>/dev/null)" ]] || return 0

@@ -22,7 +22,8 @@ execFileSync('tsc', ['-p', join(import.meta.dirname, 'tsconfig.build.json')], { 
 
 // What a program may name keeps its name. `next` and `server` run where size is nothing, `testing` shows its parts.
 const asTheyAre = ['next', 'server', 'testing']
-const outer = ['types', 'transport', 'errors', 'world', 'apollo', 'fetch', 'graphql-ws', 'react', 'urql']
+const outer =
+  'types transport errors world apollo article asked fetch forward graphql-ws header react urql'.split(' ')
 for (const module of [...outer, ...asTheyAre])
   for (const [, name] of readFileSync(join(dist, `${module}.d.ts`), 'utf8').matchAll(/\b(\w+)\??[:(<]/g))
     if (isInner.test(name ?? '')) throw new Error(`${name} of ${module} is no inner name`)
