@@ -83,6 +83,16 @@ server_tools() {
   export COUNTERSIGN_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/countersign
 }
 
+# The Next.js app, on the SDK as it is published; again only if something of either changed.
+app_built() {
+  local folder=examples/next-app state
+  tsc -p packages/client/tsconfig.build.json || return
+  state=$(find packages/client/dist $folder package-lock.json \( -name .next -o -name next-env.d.ts -o -name '*.tsbuildinfo' \) -prune -o -type f -print0 | LC_ALL=C sort -z |
+    xargs -0 sha256sum | sha256sum)
+  [[ $state != "$(cat $folder/.next/built-from 2>/dev/null)" ]] || return 0
+  (cd $folder && NEXT_TELEMETRY_DISABLED=1 next build) && echo "$state" >$folder/.next/built-from
+}
+
 # A PostgreSQL for the tests, in POSTGRES_FOLDER, which `scripts/postgres stop` ends; its URL is in
 # COUNTERSIGN_TEST_POSTGRES. False too where that names one already, which is nobody's to end here.
 postgres_tools() {

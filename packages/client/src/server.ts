@@ -9,6 +9,8 @@ export interface ServerOptions {
   authUrl: string
   /** A service key of scope `ssr`. */
   serviceKey: string
+  /** The APIs that `ServerSession.fetch` may show the visitor's token and fingerprint to. */
+  apiOrigins?: readonly string[]
   timeoutMs?: number
   fetch?: typeof globalThis.fetch
   onError?: (error: SessionError) => void
@@ -20,6 +22,8 @@ export interface ServerSession {
   readonly claims: Claims | null
   /** For calls to APIs while rendering. It lives a minute. */
   readonly accessToken: string | null
+  /** Calls APIs of `apiOrigins` as the visitor: with the token, the fingerprint cookie and no other. Others get neither. */
+  readonly fetch: typeof globalThis.fetch
   /** For `initial` of `createSession`: no token in it. */
   snapshot(): { status: Status; claims: Claims | null; sid: string | null }
 }
@@ -32,34 +36,50 @@ export function serverSession(options: ServerOptions): (request: Asking) => Prom
   return request => {
     let session = known.get(request)
     if (!session) {
-      session = mint(options, cookieOf(request.headers))
+      session = mint(options, pairsOf(request.headers))
       known.set(request, session)
     }
     return session
   }
 }
 
-const cookieOf = (headers: Asking['headers']): string =>
-  (headers instanceof Headers ? headers.get('cookie') : String(headers.cookie ?? '')) ?? ''
+/** Of the visitor's cookies, those of the auth server. */
+function pairsOf(headers: Asking['headers']): string[] {
+  const cookie = headers instanceof Headers ? headers.get('cookie') : String(headers.cookie ?? '')
+  return (cookie ?? '').split(/; */).filter(pair => /^__(Host|Secure)-cs(rt|fp|hint)=/.test(pair))
+}
 
-const session = (status: ServerSession['status'], raw: string | null = null): ServerSession => {
-  const claims = raw === null ? null : decode(raw)
-  return {
-    status,
-    claims,
-    accessToken: raw,
-    snapshot: () => ({
-      status: status === 'unknown' ? 'pending' : status,
+/** Answers sessions of one visitor, known or not. */
+function sessions({ apiOrigins = [], fetch = globalThis.fetch }: ServerOptions, pairs: readonly string[]) {
+  const fingerprint = pairs.filter(pair => pair.includes('-csfp=')).join('; ')
+  return (status: ServerSession['status'], raw: string | null = null): ServerSession => {
+    const claims = raw === null ? null : decode(raw)
+    return {
+      status,
       claims,
-      sid: claims?.sid ?? null,
-    }),
+      accessToken: raw,
+      fetch: (input, init) => {
+        const request = new Request(input, init)
+        if (!raw || !apiOrigins.includes(new URL(request.url).origin)) return fetch(request)
+        const headers = new Headers(request.headers)
+        headers.set('Authorization', `Bearer ${raw}`)
+        headers.set('Cookie', fingerprint)
+        // Wherever an API would send it, that is not on the list.
+        return fetch(new Request(request, { headers, redirect: 'error' }))
+      },
+      snapshot: () => ({
+        status: status === 'unknown' ? 'pending' : status,
+        claims,
+        sid: claims?.sid ?? null,
+      }),
+    }
   }
 }
 
-async function mint(options: ServerOptions, cookie: string): Promise<ServerSession> {
+async function mint(options: ServerOptions, ours: readonly string[]): Promise<ServerSession> {
   const { authUrl, serviceKey, fetch = globalThis.fetch, timeoutMs = 3_000, onError } = options
+  const session = sessions(options, ours)
   // A refresh token without the hint was signed out where no network was.
-  const ours = cookie.split(/; */).filter(pair => /^__(Host|Secure)-cs(rt|fp|hint)=/.test(pair))
   if (!ours.some(pair => pair.includes('-cshint='))) return session('signedOut')
   try {
     const answer = await fetch(`${authUrl}/mint`, {

@@ -7,6 +7,8 @@
 //!    │      History      lost on the way
 //!    ▼         │
 //!  seed        └──► judge() ──► what was broken
+//!
+//!  Cluster: PostgreSQL and its standby, killed, promoted ◄── Proxy: slow, held, cut ◄── Node
 //! ```
 //!
 //! Each fault is a test of `tests/it`, in a short form; `scripts/soak` runs the long one.
@@ -15,9 +17,12 @@
 #![expect(clippy::missing_errors_doc, reason = "whatever fails here fails the test, with its reason")]
 
 pub mod client;
+pub mod cluster;
 pub mod crowd;
+pub mod failover;
 pub mod history;
 pub mod judge;
 pub mod node;
+pub mod proxy;
 pub mod token;
 pub mod wire;
