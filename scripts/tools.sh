@@ -71,6 +71,13 @@ postgraphile_tools() {
   npm ci --no-progress --prefix $folder && cp $folder/package-lock.json $folder/node_modules/.installed
 }
 
+# What the article's app uses, of a folder of its own: it is the major version before of Apollo Client.
+article_tools() {
+  local folder=e2e/article
+  cmp -s $folder/package-lock.json $folder/node_modules/.installed && return
+  npm ci --no-progress --prefix $folder && cp $folder/package-lock.json $folder/node_modules/.installed
+}
+
 # The other browser: FIREFOX, or Debian's.
 firefox_tools() {
   need "${FIREFOX:-firefox-esr}" firefox-esr && FIREFOX=$(command -v "${FIREFOX:-firefox-esr}") && export FIREFOX
