@@ -1,6 +1,6 @@
 //! Opening what a server stands on: the database and the master secret.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use countersign_server::app::{App, Deps};
 use countersign_server::config::{Config, Database, Settings};
 use countersign_server::random::{Random, SystemRandom};
 use countersign_server::seal::MasterSecret;
+use countersign_server::store::Store;
 use countersign_server::store::postgres::{self, Options, PostgresStore};
 use countersign_server::store::sqlite::{self, SqliteStore};
 use zeroize::Zeroizing;
@@ -83,6 +84,17 @@ pub(crate) fn secret_file(data: &Path) -> PathBuf {
     data.join("master.secret")
 }
 
+/// Says that the database of this folder is in use: for as long as this is held, none is restored. Makes what is missing.
+pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
+    make_folder(data)?;
+    let folder = File::open(data).with_context(|| data.display().to_string())?;
+    match folder.try_lock_shared() {
+        Ok(()) => Ok(folder),
+        Err(TryLockError::WouldBlock) => bail!("{}: a database is being restored here", data.display()),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| data.display().to_string()),
+    }
+}
+
 /// Makes the use cases ready on the configured database.
 pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
     let random = Arc::new(SystemRandom);
@@ -90,20 +102,33 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
     let deps = match &settings.database {
         Database::Sqlite => {
             let path = database(&settings.data);
-            let master = folder(&settings.data, path.exists())?;
-            let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
+            let (master, _) = folder(&settings.data, path.exists())?;
+            let lock = lock(&settings.data)?;
+            let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?.holding(lock);
             Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random, master }
         }
         Database::Postgres(url) => {
             let options =
                 Options { connections: settings.database_connections, listen: settings.database_listen };
             let store = PostgresStore::open(url, options, Arc::new(SystemClock)).await?;
-            let master = folder(&settings.data, store.is_tied().await?)?;
+            let (master, made) = folder(&settings.data, store.is_tied().await?)?;
+            if let Some(path) = made {
+                first(&store, &master, &path).await?;
+            }
             let clock = store.clock();
             Deps { store: Arc::new(store), clock, random, master }
         }
     };
     App::start(settings, deps).await.with_context(|| place)
+}
+
+/// Makes the use cases ready on a database of another name, which belongs to the folder's master secret.
+pub(crate) async fn app_on(settings: Settings, path: &Path) -> anyhow::Result<Arc<App>> {
+    let (master, _) = folder(&settings.data, true)?;
+    let store = SqliteStore::open(path)?;
+    let deps =
+        Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
+    Ok(App::start(settings, deps).await?)
 }
 
 /// `countersign migrate`, which also makes what is missing.
@@ -113,6 +138,7 @@ pub(crate) async fn migrate(place: Place) -> anyhow::Result<ExitCode> {
         Database::Sqlite => {
             let path = database(&config.data);
             folder(&config.data, path.exists())?;
+            let _lock = lock(&config.data)?;
             let version = sqlite::migrate(&path).with_context(|| path.display().to_string())?;
             print::line(format_args!("{}: schema version {version}", path.display()))?;
         }
@@ -124,28 +150,44 @@ pub(crate) async fn migrate(place: Place) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The master secret of a database that is `tied` to one already, or of a new one. Makes what is missing.
-fn folder(data: &Path, tied: bool) -> anyhow::Result<MasterSecret> {
-    if let Some(text) = secret_of_environment() {
-        return MasterSecret::from_text(&text)
-            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"));
+/// Ties the database to the secret that was just made. If another node was quicker, this one is of no use to anybody,
+/// and its file would only keep this node from asking for the right one.
+async fn first(store: &PostgresStore, master: &MasterSecret, path: &Path) -> anyhow::Result<()> {
+    let proof = master.proof()?;
+    if store.secret_proof(proof).await? == proof {
+        return Ok(());
     }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data)
-        .with_context(|| data.display().to_string())?;
+    fs::remove_file(path).with_context(|| path.display().to_string())?;
+    bail!("another node was the first on this database: give this one its master secret in {MASTER_SECRET}")
+}
+
+/// The master secret of a database that is `tied` to one already, or of a new one; then also the file that was made
+/// for it. Makes what is missing.
+fn folder(data: &Path, tied: bool) -> anyhow::Result<(MasterSecret, Option<PathBuf>)> {
+    if let Some(text) = secret_of_environment() {
+        let master = MasterSecret::from_text(&text)
+            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"))?;
+        return Ok((master, None));
+    }
+    make_folder(data)?;
     let path = secret_file(data);
     match fs::read_to_string(&path).map(Zeroizing::new) {
         Ok(text) => MasterSecret::from_text(&text)
+            .map(|master| (master, None))
             .with_context(|| format!("{}: not 32 bytes in base64", path.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !tied => {
-            new_secret(&path).with_context(|| path.display().to_string())
+            let master = new_secret(&path).with_context(|| path.display().to_string())?;
+            Ok((master, Some(path)))
         }
         Err(error) => Err(error).with_context(|| {
             format!("{}: the database needs its master secret, here or in {MASTER_SECRET}", path.display())
         }),
     }
+}
+
+/// Makes the folder where it is missing, for this user alone.
+pub(crate) fn make_folder(data: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(|| data.display().to_string())
 }
 
 #[expect(
