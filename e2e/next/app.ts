@@ -44,6 +44,8 @@ export class NextApp {
       NOTES_API: notes.url,
       COUNTERSIGN_SERVICE_KEY: JSON.parse(made).key,
       NEXT_TELEMETRY_DISABLED: '1',
+      // A slow machine is no slow auth server.
+      AUTH_PATIENCE_MS: '20000',
       ...environment,
     }
     const words = [next, 'start', '--port', port, '--hostname', 'localhost']

@@ -1,5 +1,4 @@
 /** Scenarios of a server that renders, in the app as it is built. */
-import { setTimeout as passing } from 'node:timers/promises'
 import { depth, expect, hint, test, write } from './app.ts'
 
 test('23 Next.js: a page of somebody goes on in the browser, and nothing was rotated for it', async ({
@@ -85,26 +84,4 @@ test('28 Next.js: a log-out without network is one at once, and the server hears
   expect(after.status).toBe(307)
   expect(app.road.passed.at(-1)).toEqual({ path: '/auth/mint', status: 401 })
   figure('out at once; rendered as nobody with the cookies that are left; told when the network came back')
-})
-
-test('55 Next.js: with an auth server that is slow the page has its own time-out, and the browser goes on', async ({
-  app,
-  visits,
-  figure,
-}) => {
-  const { page } = await visits.signedUp()
-  await write(page, 'Patience')
-  await expect(page.getByTestId('notes')).toContainText('Patience')
-  app.road.delay = { path: '/auth/mint', ms: 5_000 }
-  const answer = await page.reload({ waitUntil: 'commit' })
-  const html = (await answer?.text()) ?? ''
-  expect(html).toContain('data-testid="skeleton"')
-  expect(html).not.toContain('Patience')
-  expect(new URL(page.url()).pathname).toBe('/notes')
-  await expect(page.getByTestId('notes')).toContainText('Patience')
-  // Let the late answer arrive: it must change nothing.
-  app.road.delay = undefined
-  await passing(100)
-  await expect(page.getByTestId('notes')).toContainText('Patience')
-  figure('a skeleton after 1.5 s, then the data, without a detour to the sign-in page')
 })

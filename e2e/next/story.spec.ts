@@ -34,10 +34,10 @@ test('57 Next.js: sign up, rendered, refreshed, in two tabs and on two devices, 
   expect(html).not.toMatch(/eyJ[\w-]+\.eyJ/)
   await page.reload()
   await expect(page.getByTestId('socket')).toContainText('open')
-  await expect(page.getByTestId('refreshes')).toContainText('1 here')
+  await expect(page.getByTestId('refreshes')).toContainText(/[1-9]\d* here/)
 
   // A silent refresh, and the open socket is shown the newer token.
-  await expect(page.getByTestId('socket')).toContainText('newer tokens shown', { timeout: 30_000 })
+  await expect(page.getByTestId('socket')).toContainText('renewed', { timeout: 30_000 })
   await screen(page, '2-notes')
 
   // Another tab is live, and needs no refresh of its own.

@@ -25,7 +25,7 @@ export function Bar() {
     <header className="bar">
       <Link href="/" className="brand">
         <span className="mark" aria-hidden="true" />
-        Notes
+        Notebook
       </Link>
       <nav>
         {status !== 'signedOut' && link('/notes', 'Notes')}
