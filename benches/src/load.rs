@@ -52,9 +52,9 @@ pub(crate) fn lanes(jars: Vec<Jar>, connections: usize) -> Vec<Lane> {
     (0..connections).map(next).filter(|lane| !lane.jars.is_empty()).collect()
 }
 
-/// Loads the server on `port` for this long, on one thread; hands the lanes back.
+/// Loads the servers on `ports` for this long, each with as many of the lanes, on one thread; hands the lanes back.
 pub(crate) fn run(
-    port: u16,
+    ports: &[u16],
     lanes: Vec<Lane>,
     shown: Shown,
     time: Duration,
@@ -62,8 +62,8 @@ pub(crate) fn run(
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let begin = Instant::now();
         let mut tasks = JoinSet::new();
-        for lane in lanes {
-            tasks.spawn(drive(port, lane, shown, begin + time));
+        for (lane, port) in lanes.into_iter().zip(ports.iter().cycle()) {
+            tasks.spawn(drive(*port, lane, shown, begin + time));
         }
         let (mut lanes, mut waits) = (Vec::new(), Vec::new());
         while let Some(done) = tasks.join_next().await {

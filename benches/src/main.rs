@@ -12,10 +12,14 @@
     reason = "to measure is to read the clock, and the environment says where the programs are"
 )]
 
+mod bare;
 mod core;
 mod criterion;
+mod database;
 mod load;
 mod logout;
+mod nodes;
+mod postgres;
 mod process;
 mod refresh;
 mod report;
@@ -36,9 +40,11 @@ pub(crate) struct Effort {
 type Bench = fn(&Effort) -> anyhow::Result<Section>;
 
 /// In the order of the document.
-const BENCHES: [(&str, Bench); 5] = [
+const BENCHES: [(&str, Bench); 7] = [
     ("refresh", refresh::run),
     ("logout", logout::run),
+    ("nodes", nodes::run),
+    ("postgres", postgres::run),
     ("start", start::run),
     ("core", core::run),
     ("verify", verify::run),
