@@ -14,6 +14,7 @@ use countersign_server::app::{App, Deps};
 use countersign_server::config::{Config, Database, Settings};
 use countersign_server::random::{Random, SystemRandom};
 use countersign_server::seal::MasterSecret;
+use countersign_server::store::Store;
 use countersign_server::store::postgres::{self, Options, PostgresStore};
 use countersign_server::store::sqlite::{self, SqliteStore};
 use zeroize::Zeroizing;
@@ -90,7 +91,7 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
     let deps = match &settings.database {
         Database::Sqlite => {
             let path = database(&settings.data);
-            let master = folder(&settings.data, path.exists())?;
+            let (master, _) = folder(&settings.data, path.exists())?;
             let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
             Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random, master }
         }
@@ -98,7 +99,10 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
             let options =
                 Options { connections: settings.database_connections, listen: settings.database_listen };
             let store = PostgresStore::open(url, options, Arc::new(SystemClock)).await?;
-            let master = folder(&settings.data, store.is_tied().await?)?;
+            let (master, made) = folder(&settings.data, store.is_tied().await?)?;
+            if let Some(path) = made {
+                first(&store, &master, &path).await?;
+            }
             let clock = store.clock();
             Deps { store: Arc::new(store), clock, random, master }
         }
@@ -124,11 +128,24 @@ pub(crate) async fn migrate(place: Place) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The master secret of a database that is `tied` to one already, or of a new one. Makes what is missing.
-fn folder(data: &Path, tied: bool) -> anyhow::Result<MasterSecret> {
+/// Ties the database to the secret that was just made. If another node was quicker, this one is of no use to anybody,
+/// and its file would only keep this node from asking for the right one.
+async fn first(store: &PostgresStore, master: &MasterSecret, path: &Path) -> anyhow::Result<()> {
+    let proof = master.proof()?;
+    if store.secret_proof(proof).await? == proof {
+        return Ok(());
+    }
+    fs::remove_file(path).with_context(|| path.display().to_string())?;
+    bail!("another node was the first on this database: give this one its master secret in {MASTER_SECRET}")
+}
+
+/// The master secret of a database that is `tied` to one already, or of a new one; then also the file that was made
+/// for it. Makes what is missing.
+fn folder(data: &Path, tied: bool) -> anyhow::Result<(MasterSecret, Option<PathBuf>)> {
     if let Some(text) = secret_of_environment() {
-        return MasterSecret::from_text(&text)
-            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"));
+        let master = MasterSecret::from_text(&text)
+            .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"))?;
+        return Ok((master, None));
     }
     fs::DirBuilder::new()
         .recursive(true)
@@ -138,9 +155,11 @@ fn folder(data: &Path, tied: bool) -> anyhow::Result<MasterSecret> {
     let path = secret_file(data);
     match fs::read_to_string(&path).map(Zeroizing::new) {
         Ok(text) => MasterSecret::from_text(&text)
+            .map(|master| (master, None))
             .with_context(|| format!("{}: not 32 bytes in base64", path.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !tied => {
-            new_secret(&path).with_context(|| path.display().to_string())
+            let master = new_secret(&path).with_context(|| path.display().to_string())?;
+            Ok((master, Some(path)))
         }
         Err(error) => Err(error).with_context(|| {
             format!("{}: the database needs its master secret, here or in {MASTER_SECRET}", path.display())

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nextSession } from './next.ts'
+import { nextSession, pagesSession } from './next.ts'
 import { serverSession } from './server.ts'
 
 const token = `e30.${btoa(JSON.stringify({ sub: 'ann', sid: 'ses_1' }))}.x`
@@ -70,4 +70,48 @@ test('all components of a Next.js page share one question', async () => {
   const [one, two] = await Promise.all([current(), current()])
   assert.equal(one, two)
   assert.equal(asked.length, 1)
+})
+
+test('an API on the list is shown the token and the fingerprint, any other neither', async () => {
+  const asked: Request[] = []
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const request = new Request(input, init)
+    asked.push(request)
+    return Response.json({ jwt_token: token })
+  }
+  const options = { authUrl: 'https://auth.example/auth', serviceKey: 'csk_1', fetch }
+  const sessionOf = serverSession({ ...options, apiOrigins: ['https://api.example'] })
+  const ann = await sessionOf(request(cookie))
+  await ann.fetch('https://api.example/notes', { method: 'POST', body: '{}', headers: { 'X-Own': '1' } })
+  await ann.fetch('https://api.example.evil/notes')
+  const visitor = await sessionOf(request('theme=dark'))
+  await visitor.fetch('https://api.example/notes')
+  const [, api, other, anonymous] = asked
+  assert.equal(api?.headers.get('authorization'), `Bearer ${token}`)
+  assert.equal(api?.headers.get('cookie'), '__Host-csfp=finger')
+  assert.equal(api?.headers.get('x-own'), '1')
+  assert.equal(await api?.text(), '{}')
+  assert.equal(api?.redirect, 'error')
+  for (const request of [other, anonymous]) {
+    assert.equal(request?.headers.get('authorization'), null)
+    assert.equal(request?.headers.get('cookie'), null)
+  }
+  assert.equal(asked.length, 4)
+})
+
+test('the Pages Router gets the session, and a page of one that no cache keeps', async () => {
+  const sent: [string, string][] = []
+  const { options } = server(() => Response.json({ jwt_token: token }))
+  const props = pagesSession(options)(async (_, session) => ({ props: { session: session.snapshot() } }))
+  const res = { setHeader: (name: string, value: string) => sent.push([name, value]) }
+  const ann = await props({ req: { headers: { cookie } }, res })
+  assert.equal(ann.props.session.claims?.sub, 'ann')
+  assert.deepEqual(sent, [
+    ['Cache-Control', 'private, no-store'],
+    ['Vary', 'Cookie'],
+  ])
+  sent.length = 0
+  const visitor = await props({ req: { headers: {} }, res })
+  assert.equal(visitor.props.session.status, 'signedOut')
+  assert.deepEqual(sent, [])
 })

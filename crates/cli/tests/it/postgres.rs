@@ -215,3 +215,22 @@ async fn commands_work_on_it_and_its_password_is_not_printed() {
     ann.refresh().await;
     assert_eq!(ann.answer["error"]["code"], "SESSION_ENDED");
 }
+
+/// Two nodes on an empty database, neither of which was given a secret: each makes one, and one is too late.
+#[tokio::test]
+async fn a_node_that_was_not_the_first_leaves_no_secret_behind() {
+    let Some(postgres) = Postgres::start() else { return };
+    let folder = TempDir::new().unwrap();
+    let (good, said) = postgres.said(folder.path(), &["migrate"]);
+    assert!(good, "{said}");
+    // Stands for the other node: the proof that is kept is its own.
+    let quicker = "CREATE FUNCTION quicker() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN NEW.bytes := decode(repeat('07', 32), 'hex'); RETURN NEW; END $$; \
+         CREATE TRIGGER quicker BEFORE INSERT ON meta FOR EACH ROW WHEN (NEW.key = 'secret_proof') \
+         EXECUTE FUNCTION quicker()";
+    postgres.run(quicker).await;
+    let (good, said) = postgres.said(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(!good && said.contains("another node was the first"), "{said}");
+    let left: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}

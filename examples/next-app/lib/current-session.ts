@@ -1,0 +1,25 @@
+import 'server-only'
+import { nextSession } from '@countersign/client/next'
+import { headers } from 'next/headers'
+import { redirect } from 'next/navigation'
+import { cache } from 'react'
+import { authServer, isForwarding, notesApi, patience, serviceKey } from './settings'
+
+/** Who asks for this page. All of its components share one question, and anonymous visitors cost none. */
+export const getServerSession = nextSession({
+  headers,
+  cache,
+  authUrl: `${authServer()}/auth`,
+  serviceKey: serviceKey(),
+  apiOrigins: [notesApi(), authServer()],
+  timeoutMs: patience(),
+  ...(isForwarding() && { rotate: 'forward' as const }),
+  onError: error => console.error('the auth server could not say who asks:', error.code),
+})
+
+/** For pages of somebody. `unknown` stays: the page shows its skeleton, and the browser finds out. */
+export async function requireSession(path: string) {
+  const session = await getServerSession()
+  if (session.status === 'signedOut') redirect(`/signin?next=${encodeURIComponent(path)}`)
+  return session
+}

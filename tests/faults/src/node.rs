@@ -1,0 +1,169 @@
+//! A server as a process: started on a folder, killed, stopped, and started again on the same folder and port.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// Much longer than a start takes, so that a hang is a failure.
+const SOON: Duration = Duration::from_mins(1);
+
+/// The flight time and the grace of the servers here: long for a slow machine, short for a test.
+pub const FLIGHT: Duration = Duration::from_millis(500);
+/// See [`FLIGHT`].
+pub const GRACE: Duration = Duration::from_millis(1_500);
+
+/// How a server is started.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// What `serve` takes besides the flags that every server here has; later ones do not replace those.
+    pub flags: Vec<String>,
+    /// Variables of its environment.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+impl Plan {
+    /// One more flag.
+    #[must_use]
+    pub fn flag(mut self, name: &str, value: &str) -> Self {
+        self.flags.extend([format!("--{name}"), value.to_owned()]);
+        self
+    }
+
+    /// One more variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// One server. Killed when dropped.
+#[derive(Debug)]
+pub struct Node {
+    /// The folder with its secret and its database.
+    pub data: PathBuf,
+    plan: Plan,
+    port: u16,
+    running: Option<(Child, BufReader<ChildStdout>)>,
+}
+
+impl Node {
+    /// Starts a server on this folder and any free port.
+    pub async fn start(data: &Path, plan: Plan) -> anyhow::Result<Self> {
+        let mut node = Self { data: data.to_owned(), plan, port: 0, running: None };
+        node.start_again().await?;
+        Ok(node)
+    }
+
+    /// The port, which stays the same.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts the server that has ended once more, on the same port, and waits until it is ready.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        let log = self.data.with_extension("log");
+        let log = std::fs::File::options().create(true).append(true).open(log)?;
+        let seconds = |span: Duration| format!("{}s", span.as_secs_f64());
+        let mut child = Command::new(binary()?)
+            .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--data"])
+            .arg(&self.data)
+            .args(["--flight", &seconds(FLIGHT), "--grace", &seconds(GRACE)])
+            .args(["--login-account-limit", "off", "--login-address-limit", "off"])
+            .args(["--signup-address-limit", "off"])
+            .args(&self.plan.flags)
+            .envs(self.plan.environment.iter().map(|(name, value)| (name, value)))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .context("the server cannot be started")?;
+        let mut stdout = BufReader::new(child.stdout.take().context("its output is piped")?);
+        let mut line = String::new();
+        tokio::time::timeout(SOON, stdout.read_line(&mut line))
+            .await
+            .context("the server never starts")??;
+        let Some(port) = line.trim_end().rsplit(':').next().and_then(|port| port.parse().ok()) else {
+            bail!("the server does not start; its last words:\n{}", self.last_words());
+        };
+        self.port = port;
+        self.running = Some((child, stdout));
+        Ok(())
+    }
+
+    /// Ends the server in the middle of whatever it does.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.end(Signal::KILL).await?;
+        Ok(())
+    }
+
+    /// Ends the server as an operator does, and insists that it ends well.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        let status = self.end(Signal::TERM).await?;
+        if !status.success() {
+            bail!("the server ended with {status}; its last words:\n{}", self.last_words());
+        }
+        Ok(())
+    }
+
+    /// Holds the server still, or lets it go on.
+    pub fn pause(&self, still: bool) -> anyhow::Result<()> {
+        Ok(kill_process(self.pid()?, if still { Signal::STOP } else { Signal::CONT })?)
+    }
+
+    /// How many files the running server may have open from now on.
+    pub fn limit_files(&self, most: u64) -> anyhow::Result<()> {
+        // It inherited ours, and only root may raise the other one.
+        let limit = Rlimit { current: Some(most), ..getrlimit(Resource::Nofile) };
+        prlimit(Some(self.pid()?), Resource::Nofile, limit)?;
+        Ok(())
+    }
+
+    /// How many files the running server has open.
+    pub fn open_files(&self) -> anyhow::Result<u64> {
+        let folder = format!("/proc/{}/fd", self.pid()?.as_raw_nonzero());
+        Ok(std::fs::read_dir(folder)?.count() as u64)
+    }
+
+    /// What it wrote to standard error last.
+    pub fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
+    }
+
+    fn pid(&self) -> anyhow::Result<Pid> {
+        let id =
+            self.running.as_ref().and_then(|(child, _)| child.id()).context("the server does not run")?;
+        Pid::from_raw(id.try_into()?).context("a process has a number")
+    }
+
+    async fn end(&mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
+        kill_process(self.pid()?, signal)?;
+        let (mut child, _stdout) = self.running.take().context("the server does not run")?;
+        tokio::time::timeout(SOON, child.wait()).await.context("the server does not end")?.map_err(Into::into)
+    }
+}
+
+/// The server's program: `COUNTERSIGN_BIN`, or what was built beside this one.
+#[expect(clippy::disallowed_methods, reason = "which program is tried, the environment says")]
+fn binary() -> anyhow::Result<PathBuf> {
+    if let Some(named) = std::env::var_os("COUNTERSIGN_BIN") {
+        return Ok(named.into());
+    }
+    let own = std::env::current_exe()?;
+    // Tests are in a folder below.
+    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join("countersign"));
+    found
+        .into_iter()
+        .find(|path| path.is_file())
+        .context("no program beside this one: cargo build -p countersign")
+}
