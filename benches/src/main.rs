@@ -16,6 +16,7 @@ mod bare;
 mod core;
 mod criterion;
 mod database;
+mod fill;
 mod load;
 mod logout;
 mod nodes;
@@ -23,6 +24,7 @@ mod postgres;
 mod process;
 mod refresh;
 mod report;
+mod sessions;
 mod start;
 mod verify;
 mod world;
@@ -40,8 +42,9 @@ pub(crate) struct Effort {
 type Bench = fn(&Effort) -> anyhow::Result<Section>;
 
 /// In the order of the document.
-const BENCHES: [(&str, Bench); 7] = [
+const BENCHES: [(&str, Bench); 8] = [
     ("refresh", refresh::run),
+    ("sessions", sessions::run),
     ("logout", logout::run),
     ("nodes", nodes::run),
     ("postgres", postgres::run),

@@ -60,7 +60,7 @@ impl Scene {
         let ports: Vec<_> = self.nodes.iter().take(many).map(|node| node.port).collect();
         let mut back = Vec::new();
         let turn = self.turn(|| {
-            let (slice, lanes) = load::run(&ports, lanes, Shown::Newest, time)?;
+            let (slice, lanes) = load::run(&ports, lanes, Shown::Newest, None, time)?;
             back = lanes;
             let waits = Some([0.5, 0.99].map(|part| f64::from(slice.wait(part))));
             Ok(Turn { rate: slice.rate, waits, ..Turn::default() })

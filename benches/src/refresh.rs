@@ -40,7 +40,7 @@ impl Side {
             Shown::Same => (&mut self.repeating, &mut self.repeats),
         };
         let before = self.server.cpu()?;
-        let (slice, back) = load::run(&[self.server.port], std::mem::take(lanes), shown, time)?;
+        let (slice, back) = load::run(&[self.server.port], std::mem::take(lanes), shown, None, time)?;
         *lanes = back;
         #[expect(clippy::cast_precision_loss, reason = "it is far from 2^52")]
         let cpu = (self.server.cpu()? - before) / slice.answers as f64 * 1e6;

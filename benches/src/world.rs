@@ -17,6 +17,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use crate::fill;
+
 const RANDOM: &dyn Random = &SystemRandom;
 /// Sessions of each user.
 const EACH: usize = 5;
@@ -53,6 +55,21 @@ impl World {
         let folder = TempDir::new()?;
         let store = SqliteStore::open(&folder.path().join("countersign.db"))?;
         Self::fill(&Runtime::new()?, Arc::new(store), sessions, folder, "sqlite".to_owned())
+    }
+
+    /// The same, among so many other sessions that nobody has the cookies of.
+    pub(crate) fn among(others: usize, sessions: usize) -> anyhow::Result<Self> {
+        let folder = TempDir::new()?;
+        let path = folder.path().join("countersign.db");
+        drop(SqliteStore::open(&path)?);
+        fill::sessions(&path, others.div_ceil(EACH), EACH)?;
+        Self::fill(
+            &Runtime::new()?,
+            Arc::new(SqliteStore::open(&path)?),
+            sessions,
+            folder,
+            "sqlite".to_owned(),
+        )
     }
 
     /// The same on a database server.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_server::app::Rotation;
 use countersign_server::config::Config;
 use countersign_server::store::{EventKind, KeyState};
 use countersign_server::testing::{Schema, TestServer, config};
@@ -117,6 +118,15 @@ async fn an_end_on_one_reaches_the_stream_of_the_other() {
     let sessions: Vec<_> =
         told.last().unwrap().batch().sessions.iter().map(|(id, _)| id.to_string()).collect();
     assert_eq!(sessions, [session]);
+}
+
+#[tokio::test]
+async fn a_rotation_on_one_is_told_by_the_other() {
+    let Some(nodes) = nodes(|_| ()).await else { return };
+    let (mut listener, _) = Listener::of(&nodes.b).await;
+    assert_eq!(nodes.a.app.rotate_signing_keys(true).await.unwrap(), Rotation::Done);
+    listener.until("keys").await;
+    assert_eq!(nodes.b.app.jwks(), nodes.a.app.jwks());
 }
 
 /// Writes an event of a login in a transaction that goes on, and answers its id.
