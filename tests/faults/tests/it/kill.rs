@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use crate::print;
 
-const ROTATIONS: u64 = 120;
-const KILLS: u64 = 4;
+const ROTATIONS: u64 = 100;
+const KILLS: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_notices_but_by_waiting() -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use crate::print;
 
 /// Rotations from one to the next.
 const APART: u64 = 30;
-const CUTS: u64 = 4;
+const CUTS: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_heal_and_ends_stay() -> anyhow::Result<()> {

@@ -19,14 +19,11 @@ async fn it_answers_later_until_it_can_write_again() -> anyhow::Result<()> {
     let mut crowd = Crowd::gather(node.port(), Habits::default(), 5).await?;
     let history = Arc::clone(&crowd.history);
     crowd
-        .go_on(4 * APART, async {
-            for time in 1..=2 {
-                reached(&history, time * APART).await?;
-                shim.refuse(Some(Refusal::ReadOnly))?;
-                refused(&history, 20).await?;
-                shim.refuse(None)?;
-            }
-            Ok(())
+        .go_on(3 * APART, async {
+            reached(&history, APART).await?;
+            shim.refuse(Some(Refusal::ReadOnly))?;
+            refused(&history, 20).await?;
+            shim.refuse(None)
         })
         .await?;
     let findings = crowd.conclude().await?;

@@ -8,8 +8,7 @@ use tempfile::TempDir;
 
 use crate::print;
 
-/// `scripts/soak` makes 200 of them.
-const RESTARTS: u64 = 12;
+const RESTARTS: u64 = 6;
 const APART: u64 = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,7 +41,7 @@ async fn a_server_that_was_held_still_goes_on() -> anyhow::Result<()> {
     let history = Arc::clone(&crowd.history);
     crowd
         .go_on(4 * APART, async {
-            for time in 1..=3 {
+            for time in 1..=2 {
                 reached(&history, time * APART).await?;
                 node.pause(true)?;
                 tokio::time::sleep(2 * FLIGHT).await;
