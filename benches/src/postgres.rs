@@ -22,9 +22,10 @@ const OF_ONE: f64 = 1.6;
 const BUSY: f64 = 0.9;
 
 struct Scene {
-    database: Database,
     nodes: Vec<Running>,
     lanes: Vec<Lane>,
+    /// After the nodes, which would complain.
+    database: Database,
 }
 
 /// One turn.

@@ -22,8 +22,9 @@ use crate::fill;
 const RANDOM: &dyn Random = &SystemRandom;
 /// Sessions of each user.
 const EACH: usize = 5;
-/// How many are written at once, so that they share their commits.
+/// How many users are written at once, so that they share their commits; on a server there is one for each connection.
 const AT_ONCE: usize = 256;
+const SERVED: u32 = 16;
 
 /// The cookies of one session.
 #[derive(Clone)]
@@ -75,7 +76,7 @@ impl World {
     /// The same on a database server.
     pub(crate) fn on(url: &str, sessions: usize) -> anyhow::Result<Self> {
         let runtime = Runtime::new()?;
-        let options = Options { connections: 16, listen: false };
+        let options = Options { connections: SERVED, listen: false };
         let store = runtime.block_on(PostgresStore::open(&url.parse()?, options, Arc::new(SystemClock)))?;
         Self::fill(&runtime, Arc::new(store), sessions, TempDir::new()?, url.to_owned())
     }
@@ -93,9 +94,10 @@ impl World {
         let maker = Arc::new(Maker { store, mac, then });
         let mut jars = runtime.block_on(async {
             let (mut jars, mut tasks) = (Vec::with_capacity(sessions), JoinSet::new());
+            let at_once = if database == "sqlite" { AT_ONCE } else { SERVED as usize };
             for n in 0..sessions.div_ceil(EACH) {
                 tasks.spawn(Arc::clone(&maker).user(n));
-                if tasks.len() == AT_ONCE
+                if tasks.len() >= at_once
                     && let Some(made) = tasks.join_next().await
                 {
                     jars.extend(made??);
