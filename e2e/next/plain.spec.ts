@@ -1,4 +1,5 @@
 /** Without scripts: forms that the app's own routes take, and nothing that another page could send. */
+import type { Page } from '@playwright/test'
 import { expect, password, test } from './app.ts'
 
 test('59 Next.js: without scripts everything still works', async ({ app, visits }) => {
@@ -38,6 +39,28 @@ test('59 Next.js: without scripts everything still works', async ({ app, visits 
   // With scripts again, nobody is signed in either.
   const cookies = (await browser.cookies()).map(({ name }) => name)
   expect(cookies).toEqual(['__Host-form'])
+})
+
+test('a device is logged out from the list, with scripts and without', async ({ app, context, visits }) => {
+  const { page, name } = await visits.signedUp()
+  const plain = await visits.browser({ javaScriptEnabled: false })
+  await plain.addCookies(await context.cookies())
+  const list = await visits.open('/devices', plain)
+  const rows = (tab: Page) => tab.getByTestId('devices').locator('li')
+  for (const tab of [page, list]) {
+    const phone = await visits.browser()
+    const elsewhere = await visits.open('/signin', phone)
+    await elsewhere.fill('[name=username]', name)
+    await elsewhere.fill('[name=password]', password)
+    await elsewhere.click('main form button')
+    await expect(elsewhere.getByTestId('socket')).toContainText('open')
+    await tab.goto(`${app.url}/devices`)
+    await expect(rows(tab)).toHaveCount(2)
+    await rows(tab).getByRole('button').click()
+    await expect(rows(tab)).toHaveCount(1)
+    await expect(elsewhere).toHaveURL(/signin/)
+    await expect(page.getByTestId('who')).toHaveText(name)
+  }
 })
 
 test('a form that is not ours changes nothing', async ({ app, context, visits }) => {

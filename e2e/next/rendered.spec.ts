@@ -85,3 +85,27 @@ test('28 Next.js: a log-out without network is one at once, and the server hears
   expect(app.road.passed.at(-1)).toEqual({ path: '/auth/mint', status: 401 })
   figure('out at once; rendered as nobody with the cookies that are left; told when the network came back')
 })
+
+test('60 Next.js: the Pages Router renders for who asks as well', async ({
+  app,
+  context,
+  visits,
+  figure,
+}) => {
+  const { page, name } = await visits.signedUp()
+  await write(page, 'Printed')
+  await expect(page.getByTestId('notes')).toContainText('Printed')
+  app.road.clear()
+  const answer = await context.request.get(`${app.url}/printed`)
+  expect(answer.headers()['cache-control']).toBe('private, no-store')
+  expect(answer.headersArray().filter(({ name }) => /set-cookie/i.test(name))).toEqual([])
+  const html = await answer.text()
+  expect(html).toContain('Printed')
+  expect(html).not.toMatch(/eyJ[\w-]+\.eyJ|cs_rt_/)
+  expect(app.road.passed).toEqual([{ path: '/auth/mint', status: 200 }])
+  await page.goto(`${app.url}/printed`)
+  await expect(page).toHaveTitle(`Notes of ${name}`)
+  const stranger = await visits.open('/printed', await visits.browser())
+  await expect(stranger).toHaveURL(/signin\?next=%2Fprinted/)
+  figure('1 mint, 0 cookies set, private, no-store')
+})

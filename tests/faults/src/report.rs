@@ -33,7 +33,10 @@ impl Report {
         let rows = [
             ("rotations", facts.rotations),
             ("answers that arrived", facts.answers),
-            ("answers that were lost", facts.lost),
+            (
+                "requests without an answer: cut, given up, refused by a port where nobody listened",
+                facts.lost,
+            ),
             ("answers that said to come back later", facts.unavailable),
             ("races of 64 requests with one token", facts.races),
             ("sessions", findings.sessions as u64),
@@ -85,7 +88,8 @@ fn circumstances(now: Timestamp) -> String {
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("an unknown processor", |(_, model)| model);
     let load = read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned();
-    format!("{day}, {cores} cores of {model}, load average {load} at the end")
+    let build = if cfg!(debug_assertions) { "debug build, " } else { "" };
+    format!("{day}, {build}{cores} cores of {model}, load average {load} at the end")
 }
 
 #[cfg(test)]
