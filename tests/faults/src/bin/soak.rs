@@ -124,7 +124,15 @@ async fn run(wanted: &Wanted) -> anyhow::Result<()> {
         })
         .await?;
     println!("every session and account is looked at");
-    let findings = crowd.conclude().await?;
+    let findings = match crowd.conclude().await {
+        Ok(findings) => findings,
+        Err(error) => {
+            node.kill().await?;
+            // Its events and its log say what the server thought.
+            println!("the server's folder stays: {}", folder.keep().display());
+            return Err(error);
+        }
+    };
     node.stop().await?;
 
     let words = [(kills, "`kill -9`"), (restarts, "restarts"), (cuts, "power cuts")];
