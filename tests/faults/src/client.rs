@@ -245,6 +245,19 @@ impl Client {
         tokio::time::timeout(GIVE_UP, trying).await.context("no question for an access token was answered")
     }
 
+    /// One request with everything that the jar holds. The history is not told.
+    pub async fn ask(&self, wire: &Wire, method: &str, path: &str, body: &Value) -> Result<Reply, Lost> {
+        wire.ask(&self.request(method, path, &body.to_string()), Fate::Whole).await
+    }
+
+    /// A log-in of the same account, of which the history is not told.
+    pub async fn ask_to_log_in(&self, wire: &Wire) -> Result<Reply, Lost> {
+        let body = json!({ "email": self.email, "password": self.password });
+        Self { jar: BTreeMap::new(), access: String::new(), ..self.clone() }
+            .ask(wire, "POST", "/auth/login", &body)
+            .await
+    }
+
     /// The last look at the session: a refresh, and the newest access token.
     pub async fn look(&mut self, random: &mut fastrand::Rng) -> anyhow::Result<()> {
         self.refresh_until_answered(0.0, random).await?;

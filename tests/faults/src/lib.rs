@@ -20,6 +20,7 @@ pub mod client;
 pub mod cluster;
 pub mod crowd;
 pub mod failover;
+pub mod gateway;
 pub mod history;
 pub mod judge;
 pub mod node;
