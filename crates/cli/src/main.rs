@@ -1,5 +1,6 @@
 //! The command line of Countersign: the only `main`, and the only place where everything meets.
 
+mod backup;
 mod config;
 mod doctor;
 mod gateway;
@@ -59,6 +60,10 @@ enum Command {
     Token(token::TokenCommand),
     /// Bring the database to this version's schema.
     Migrate(Place),
+    /// Copy the database, beside the running server.
+    Backup(backup::Backup),
+    /// Put a copy in the place of the database; everybody signs in again.
+    Restore(backup::Restore),
     /// Check configuration, files and database, and say what is wrong.
     Doctor(Place),
     /// Write the generated files of the repository.
@@ -96,6 +101,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             token::run(command, io::stdin().lock(), io::stdout().lock(), SystemClock.now())
         }
         Some(Command::Migrate(place)) => in_runtime(open::migrate(place)),
+        Some(Command::Backup(command)) => backup::backup(command),
+        Some(Command::Restore(command)) => in_runtime(backup::restore(command)),
         Some(Command::Doctor(place)) => in_runtime(doctor::run(place)),
         Some(Command::Gen { root }) => reference::write(&root),
     }

@@ -1,6 +1,6 @@
 //! Opening what a server stands on: the database and the master secret.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -84,6 +84,17 @@ pub(crate) fn secret_file(data: &Path) -> PathBuf {
     data.join("master.secret")
 }
 
+/// Says that the database of this folder is in use: for as long as this is held, none is restored. Makes what is missing.
+pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
+    make_folder(data)?;
+    let folder = File::open(data).with_context(|| data.display().to_string())?;
+    match folder.try_lock_shared() {
+        Ok(()) => Ok(folder),
+        Err(TryLockError::WouldBlock) => bail!("{}: a database is being restored here", data.display()),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| data.display().to_string()),
+    }
+}
+
 /// Makes the use cases ready on the configured database.
 pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
     let random = Arc::new(SystemRandom);
@@ -92,7 +103,8 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
         Database::Sqlite => {
             let path = database(&settings.data);
             let (master, _) = folder(&settings.data, path.exists())?;
-            let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?;
+            let lock = lock(&settings.data)?;
+            let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?.holding(lock);
             Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random, master }
         }
         Database::Postgres(url) => {
@@ -110,6 +122,15 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
     App::start(settings, deps).await.with_context(|| place)
 }
 
+/// Makes the use cases ready on a database of another name, which belongs to the folder's master secret.
+pub(crate) async fn app_on(settings: Settings, path: &Path) -> anyhow::Result<Arc<App>> {
+    let (master, _) = folder(&settings.data, true)?;
+    let store = SqliteStore::open(path)?;
+    let deps =
+        Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
+    Ok(App::start(settings, deps).await?)
+}
+
 /// `countersign migrate`, which also makes what is missing.
 pub(crate) async fn migrate(place: Place) -> anyhow::Result<ExitCode> {
     let config = place.load()?;
@@ -117,6 +138,7 @@ pub(crate) async fn migrate(place: Place) -> anyhow::Result<ExitCode> {
         Database::Sqlite => {
             let path = database(&config.data);
             folder(&config.data, path.exists())?;
+            let _lock = lock(&config.data)?;
             let version = sqlite::migrate(&path).with_context(|| path.display().to_string())?;
             print::line(format_args!("{}: schema version {version}", path.display()))?;
         }
@@ -147,11 +169,7 @@ fn folder(data: &Path, tied: bool) -> anyhow::Result<(MasterSecret, Option<PathB
             .with_context(|| format!("{MASTER_SECRET}: not 32 bytes in base64"))?;
         return Ok((master, None));
     }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data)
-        .with_context(|| data.display().to_string())?;
+    make_folder(data)?;
     let path = secret_file(data);
     match fs::read_to_string(&path).map(Zeroizing::new) {
         Ok(text) => MasterSecret::from_text(&text)
@@ -165,6 +183,11 @@ fn folder(data: &Path, tied: bool) -> anyhow::Result<(MasterSecret, Option<PathB
             format!("{}: the database needs its master secret, here or in {MASTER_SECRET}", path.display())
         }),
     }
+}
+
+/// Makes the folder where it is missing, for this user alone.
+pub(crate) fn make_folder(data: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(|| data.display().to_string())
 }
 
 #[expect(

@@ -25,13 +25,17 @@ pub(crate) enum Sessions {
     /// End a session of a user, or all of them.
     End {
         /// The user's id, e-mail address or user name.
-        user: String,
+        #[arg(required_unless_present = "everybody")]
+        user: Option<String>,
         /// The session's id.
-        #[arg(required_unless_present = "all")]
+        #[arg(required_unless_present_any = ["all", "everybody"])]
         session: Option<SessionId>,
         /// Every session of the user.
         #[arg(long, conflicts_with = "session")]
         all: bool,
+        /// Every session of every user.
+        #[arg(long, conflicts_with_all = ["user", "all"])]
+        everybody: bool,
         #[command(flatten)]
         place: Place,
     },
@@ -63,8 +67,12 @@ pub(crate) async fn run(command: Sessions) -> anyhow::Result<ExitCode> {
                 .collect();
             print::rows(&COLUMNS, &rows, json)?;
         }
-        Sessions::End { user, session, all: _, place } => {
+        Sessions::End { user, session, all: _, everybody: _, place } => {
             let app = place.app().await?;
+            let Some(user) = user else {
+                print::line(format_args!("sessions ended: {}", app.revoke_everybody().await?))?;
+                return Ok(ExitCode::SUCCESS);
+            };
             let user = app.find_user(&user).await?;
             match session {
                 None => {

@@ -9,7 +9,7 @@ import { Providers } from '../parts/providers'
 import './style.css'
 
 export const metadata: Metadata = {
-  title: 'Notes',
+  title: 'Notebook',
   description: 'Rendered on the server, live in the browser.',
   icons: '/icon.svg',
 }

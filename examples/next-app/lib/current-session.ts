@@ -3,7 +3,7 @@ import { nextSession } from '@countersign/client/next'
 import { headers } from 'next/headers'
 import { redirect } from 'next/navigation'
 import { cache } from 'react'
-import { authServer, notesApi, serviceKey } from './settings'
+import { authServer, isForwarding, notesApi, patience, serviceKey } from './settings'
 
 /** Who asks for this page. All of its components share one question, and anonymous visitors cost none. */
 export const getServerSession = nextSession({
@@ -12,7 +12,8 @@ export const getServerSession = nextSession({
   authUrl: `${authServer()}/auth`,
   serviceKey: serviceKey(),
   apiOrigins: [notesApi(), authServer()],
-  timeoutMs: 1_500,
+  timeoutMs: patience(),
+  ...(isForwarding() && { rotate: 'forward' as const }),
   onError: error => console.error('the auth server could not say who asks:', error.code),
 })
 

@@ -6,3 +6,8 @@ export const authServer = () => process.env.AUTH_SERVER ?? 'http://localhost:400
 export const notesApi = () => process.env.NOTES_API ?? 'http://localhost:4100'
 /** A key with the scope `ssr`: `countersign keys service add --scope ssr`. */
 export const serviceKey = () => process.env.COUNTERSIGN_SERVICE_KEY ?? ''
+/** How long a page waits for the auth server, before it is rendered without it. */
+export const patience = () => Number(process.env.AUTH_PATIENCE_MS ?? 1_500)
+
+/** The article's way instead: `proxy.ts` refreshes before each page. */
+export const isForwarding = () => process.env.ROTATE === 'forward'

@@ -36,9 +36,9 @@ function become(change: Partial<Seen>): void {
 export function saw(event: SessionEvent): void {
   if (event.type === 'refreshed' && event.depth === 0) note('Signed in')
   else if (event.type === 'refreshed')
-    note(`Refreshed: token ${event.depth} of this session`, { refreshes: seen.refreshes + 1 })
+    note(`Refreshed silently, to depth ${event.depth}`, { refreshes: seen.refreshes + 1 })
   else if (event.type === 'adopted')
-    note(`Token ${event.depth} came from another tab`, { adopted: seen.adopted + 1 })
+    note(`Took the token of another tab, depth ${event.depth}`, { adopted: seen.adopted + 1 })
   else if (event.type === 'failed')
     note(`Refresh failed (${event.error.code}); again in ${Math.ceil(event.retryInMs / 1000)} s`)
   else if (event.type === 'ended' && event.reason !== 'none') note(`Session over: ${event.reason}`)

@@ -2,6 +2,7 @@
 import { useSession, useSessionClient } from '@countersign/client/react'
 import Link from 'next/link'
 import { usePathname, useRouter } from 'next/navigation'
+import { whenOnline } from '../lib/going'
 import { Form } from './form'
 
 export function Bar() {
@@ -12,7 +13,7 @@ export function Bar() {
   const leave = async () => {
     // Over here and in every tab before this returns; the server is told meanwhile.
     const told = session.signOut()
-    router.push('/signin')
+    whenOnline(() => router.push('/signin'))
     await told
   }
   const link = (to: string, text: string) => (
@@ -24,7 +25,7 @@ export function Bar() {
     <header className="bar">
       <Link href="/" className="brand">
         <span className="mark" aria-hidden="true" />
-        Notes
+        Notebook
       </Link>
       <nav>
         {status !== 'signedOut' && link('/notes', 'Notes')}

@@ -54,8 +54,11 @@ export function DevicesPage({ devices }: { devices: Device[] | null }) {
               <Form
                 to="device"
                 run={async () => {
-                  await send(`/auth/sessions/${id}`, { method: 'DELETE' })
+                  const headers = { 'Content-Type': 'application/json' }
+                  const answer = await send(`/auth/sessions/${id}`, { method: 'DELETE', headers })
                   await look()
+                  // Somebody else was faster.
+                  if (!answer.ok && answer.status !== 404) throw new Error(String(answer.status))
                 }}
               >
                 <input type="hidden" name="id" value={id} />

@@ -1,5 +1,5 @@
 'use client'
-import type { FormEvent, ReactNode } from 'react'
+import { type FormEvent, type ReactNode, useState } from 'react'
 import { usePlace } from './providers'
 
 /** A form that works without scripts: `to` is the app's route for it. With them, `run` does the same in place. */
@@ -11,15 +11,21 @@ export function Form(props: {
 }) {
   const { to, run, className, children } = props
   const { token } = usePlace()
+  const [hasFailed, setFailed] = useState(false)
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const { currentTarget } = event
-    run(new FormData(currentTarget)).catch(error => console.warn(String(error)))
+    setFailed(false)
+    run(new FormData(event.currentTarget)).catch(() => setFailed(true))
   }
   return (
     <form method="post" action={`/form/${to}`} onSubmit={submit} className={className}>
       <input type="hidden" name="token" value={token} />
       {children}
+      {hasFailed && (
+        <p className="refusal" role="alert">
+          That did not work. Try again.
+        </p>
+      )}
     </form>
   )
 }

@@ -2,6 +2,7 @@
 import { useSessionClient } from '@countersign/client/react'
 import { useRouter } from 'next/navigation'
 import { useCallback, useEffect } from 'react'
+import { whenOnline } from '../lib/going'
 import { Form } from './form'
 
 export function Leave({ isAsked }: { isAsked: boolean }) {
@@ -9,7 +10,7 @@ export function Leave({ isAsked }: { isAsked: boolean }) {
   const router = useRouter()
   const leave = useCallback(async () => {
     await session.signOut().catch(() => {})
-    router.replace('/signin')
+    whenOnline(() => router.replace('/signin'))
   }, [session, router])
   useEffect(() => {
     if (isAsked) void leave()

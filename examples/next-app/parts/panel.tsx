@@ -16,11 +16,17 @@ export function Panel() {
   const session = useSessionClient()
   const { api } = usePlace()
   const seen = useSyncExternalStore(listen, current, () => nothing)
-  const [left, setLeft] = useState(0)
+  const [[left, life], setLeft] = useState([0, 1])
   const [health, setHealth] = useState<Health | null>(null)
 
   useEffect(() => {
-    const timer = setInterval(() => setLeft(Math.round(session.remainingMs() / 1000)), 500)
+    const look = () =>
+      setLeft(([before, life]) => {
+        const left = session.remainingMs() / 1000
+        // There is more than before: that is a new token, and its whole life.
+        return [left, left > before ? Math.max(left, 1) : life]
+      })
+    const timer = setInterval(look, 250)
     return () => clearInterval(timer)
   }, [session])
   useEffect(() => {
@@ -38,10 +44,10 @@ export function Panel() {
   const rows: [string, string, string][] = [
     ['session', 'Session', sid ? `${sid.slice(0, 4)}…${sid.slice(-6)}` : '—'],
     ['user', 'User', claims ? `${claims.sub.slice(0, 4)}…${claims.sub.slice(-6)}` : '—'],
-    ['token', 'Access token', left > 0 ? `${left} s left` : 'none in this tab'],
+    ['token', 'Access token', left > 0 ? `${Math.round(left)} s left` : 'none in this tab'],
     ['refreshes', 'Refreshes', `${seen.refreshes} here, ${seen.adopted} from other tabs`],
     ['tabs', 'Tabs', String(seen.tabs)],
-    ['socket', 'Socket', seen.socket + (seen.shown ? `, ${seen.shown} newer tokens shown` : '')],
+    ['socket', 'Socket', seen.socket + (seen.shown ? `, renewed ${seen.shown}×` : '')],
     ['stream', 'Deny-list', fresh ? `${health.entries} entries, ${health.stale_for?.toFixed(1)} s old` : '—'],
   ]
   return (
@@ -56,13 +62,17 @@ export function Panel() {
           <div key={id}>
             <dt>{name}</dt>
             <dd data-testid={id}>{value}</dd>
+            {id === 'token' && (
+              <progress max={life} value={Math.max(0, left)} aria-label="Left of its life" />
+            )}
           </div>
         ))}
       </dl>
       <ol>
         {seen.lines.map(({ id, at, text }) => (
           <li key={id}>
-            <time>{at}</time> {text}
+            <time>{at}</time>
+            <span>{text}</span>
           </li>
         ))}
       </ol>

@@ -4,6 +4,7 @@ import { SessionProvider } from '@countersign/client/react'
 import { useRouter } from 'next/navigation'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
 import { sessionOf } from '../lib/browser-session'
+import { whenOnline } from '../lib/going'
 import { countTabs } from '../lib/watch'
 
 interface Place {
@@ -27,7 +28,10 @@ export function Providers({
   const router = useRouter()
   useEffect(countTabs, [])
   // What the router keeps of pages belongs to who has just left.
-  useEffect(() => session.onIdentity((_, before) => before && router.refresh()), [session, router])
+  useEffect(
+    () => session.onIdentity((_, before) => before && whenOnline(() => router.refresh())),
+    [session, router],
+  )
   return (
     <place.Provider value={here}>
       <SessionProvider session={session}>{children}</SessionProvider>

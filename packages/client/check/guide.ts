@@ -16,10 +16,19 @@ for (const page of pages)
     count++
     writeFileSync(join(out, `${basename(page, '.md')}-${count}.${kind}`), code ?? '')
   }
-// Its own types come with Next.js, which is not here.
+// As far as the guide uses it: its package has no `exports`, which this strict resolution wants.
 writeFileSync(
   join(out, 'next.d.ts'),
-  "declare module 'next/headers' {\n  export function headers(): Promise<Headers>\n}\n",
+  `declare module 'next/headers' {
+  export function headers(): Promise<Headers>
+}
+declare module 'next/server' {
+  export class NextRequest extends Request {}
+  export class NextResponse extends Response {
+    static next(init: { request: { headers: Headers } }): NextResponse
+  }
+}
+`,
 )
 const options = { rootDir: '.', jsx: 'react-jsx' }
 writeFileSync(

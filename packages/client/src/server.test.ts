@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nextSession } from './next.ts'
+import { nextSession, pagesSession } from './next.ts'
 import { serverSession } from './server.ts'
 
 const token = `e30.${btoa(JSON.stringify({ sub: 'ann', sid: 'ses_1' }))}.x`
@@ -97,4 +97,21 @@ test('an API on the list is shown the token and the fingerprint, any other neith
     assert.equal(request?.headers.get('cookie'), null)
   }
   assert.equal(asked.length, 4)
+})
+
+test('the Pages Router gets the session, and a page of one that no cache keeps', async () => {
+  const sent: [string, string][] = []
+  const { options } = server(() => Response.json({ jwt_token: token }))
+  const props = pagesSession(options)(async (_, session) => ({ props: { session: session.snapshot() } }))
+  const res = { setHeader: (name: string, value: string) => sent.push([name, value]) }
+  const ann = await props({ req: { headers: { cookie } }, res })
+  assert.equal(ann.props.session.claims?.sub, 'ann')
+  assert.deepEqual(sent, [
+    ['Cache-Control', 'private, no-store'],
+    ['Vary', 'Cookie'],
+  ])
+  sent.length = 0
+  const visitor = await props({ req: { headers: {} }, res })
+  assert.equal(visitor.props.session.status, 'signedOut')
+  assert.deepEqual(sent, [])
 })

@@ -37,7 +37,7 @@ pub struct Habits {
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { clients: 40, lost: 0.1, races: 0.02, leaves: 0.02, thefts: 0.05 }
+        Self { clients: 32, lost: 0.1, races: 0.02, leaves: 0.02, thefts: 0.05 }
     }
 }
 

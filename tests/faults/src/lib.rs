@@ -25,5 +25,15 @@ pub mod history;
 pub mod judge;
 pub mod node;
 pub mod proxy;
+pub mod report;
+pub mod shim;
 pub mod token;
 pub mod wire;
+
+/// What a test says that cannot run here. On the build server it fails: there everything is to be had.
+#[expect(clippy::disallowed_methods, reason = "whether this is the build server, the environment says")]
+pub fn skipped<T>(why: &str) -> anyhow::Result<Option<T>> {
+    anyhow::ensure!(std::env::var_os("CI").is_none(), "cannot run here: {why}");
+    eprintln!("skipped: {why}");
+    Ok(None)
+}

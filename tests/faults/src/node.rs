@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -143,7 +143,8 @@ impl Node {
 
     /// How many files the running server may have open from now on.
     pub fn limit_files(&self, most: u64) -> anyhow::Result<()> {
-        let limit = Rlimit { current: Some(most), maximum: None };
+        // It inherited ours, and only root may raise the other one.
+        let limit = Rlimit { current: Some(most), ..getrlimit(Resource::Nofile) };
         prlimit(Some(self.pid()?), Resource::Nofile, limit)?;
         Ok(())
     }

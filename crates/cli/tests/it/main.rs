@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and so do the functions it shares"
 )]
 
+mod backup;
 mod beside;
 mod commands;
 mod data;

@@ -38,7 +38,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server, and waits for the line that says that it is ready.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let data = TempDir::new().unwrap();
+        Self::start_in(TempDir::new().unwrap(), args)
+    }
+
+    /// The same in a folder that has been used before.
+    pub(crate) fn start_in(data: TempDir, args: &[&str]) -> Self {
         let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
         let command = countersign(data.path(), &args);
         Self::started(command, data)
@@ -56,6 +60,13 @@ impl Server {
 
     pub(crate) fn port(&self) -> u16 {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Kills the server; answers its folder, as it left that.
+    pub(crate) fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.data, TempDir::new().unwrap())
     }
 
     /// Asks the server to end; answers how it did, and what else it had printed.
@@ -97,6 +108,11 @@ impl Visitor {
         let fingerprint = response.headers()["set-cookie"].to_str().unwrap();
         let cookie = fingerprint.split(';').next().unwrap().to_owned();
         Self { http, url: server.url.clone(), cookie, answer: response.json().await.unwrap() }
+    }
+
+    /// Asks that server from now on.
+    pub(crate) fn move_to(&mut self, server: &Server) {
+        self.url.clone_from(&server.url);
     }
 
     /// Refreshes; the answer, or the error, is in `answer`.

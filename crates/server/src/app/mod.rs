@@ -169,7 +169,7 @@ impl App {
 
     /// Until when a verifier must remember that a session ended now: see "Deny-list stream" in PROTOCOL.md.
     fn deny_until(&self, now: Timestamp) -> Timestamp {
-        now.plus(LONGEST_ACCESS_TTL).plus(self.settings.flight.0).plus(CLOCK_SKEW)
+        now.plus(LONGEST_ACCESS_TTL).plus(self.settings.flight.0).plus(CLOCK_OFF)
     }
 
     /// Takes one attempt of `what` by `subject` from its allowance.
@@ -184,8 +184,9 @@ impl App {
     }
 }
 
-/// The most that two honest clocks may differ.
-const CLOCK_SKEW: Duration = Duration::from_mins(1);
+/// By how much a clock may be wrong for a while: behind when a session ended, or ahead since. With entries that are
+/// forgotten sooner, tokens of that session would count again once the clock is right.
+const CLOCK_OFF: Duration = Duration::from_hours(3).saturating_add(Duration::from_mins(1));
 /// How long an ended session is kept, so that a late logout of it still gets its answer.
 const KEEP_ENDED: Duration = Duration::from_hours(30 * 24);
 

@@ -1,11 +1,16 @@
 //! The devices of a user, and what happened to the account.
 
+use std::sync::Arc;
+
 use countersign_core::code::EndReason;
 use countersign_core::{SessionId, UserId};
+use tokio::task::JoinSet;
 
 use super::{App, Authenticated, Error};
 use crate::store::{Event, EventKind, NewEvent, Session};
 
+/// How many users' sessions end together.
+const USERS_AT_ONCE: u32 = 64;
 /// The most events that one answer holds.
 const EVENTS_AT_ONCE: u32 = 100;
 
@@ -53,6 +58,28 @@ impl App {
         let now = self.now();
         let event = NewEvent { at: now, kind: EventKind::Revoked, user, session: None, detail: None };
         Ok(self.store.end_sessions(user, None, EndReason::Revoked, event, self.deny_until(now)).await?)
+    }
+
+    /// Ends every session of everybody; answers how many.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the database cannot answer; some may have ended by then.
+    pub async fn revoke_everybody(self: &Arc<Self>) -> Result<usize, Error> {
+        let (mut after, mut ended) = (None, 0);
+        loop {
+            let users = self.users(after, USERS_AT_ONCE).await?;
+            let Some(last) = users.last() else { return Ok(ended) };
+            after = Some(last.id);
+            // Together, so that they go into few commits.
+            let mut ends = JoinSet::new();
+            for user in users {
+                let app = Arc::clone(self);
+                ends.spawn(async move { app.revoke_all(user.id).await });
+            }
+            while let Some(end) = ends.join_next().await {
+                ended += end.map_err(|error| Error::Internal(error.to_string()))??.len();
+            }
+        }
     }
 
     /// What happened to the account, newest first, from before the event `before` on.

@@ -153,6 +153,19 @@ impl App {
         Err(Error::Code(Code::Unavailable))
     }
 
+    /// Withdraws every key that was made until now. The reserves go first, so that what signs next is new.
+    ///
+    /// # Errors
+    /// As [`withdraw_signing_key`](Self::withdraw_signing_key); some may be withdrawn by then.
+    pub async fn withdraw_signing_keys(&self) -> Result<(), Error> {
+        let mut rows = self.store.signing_keys().await?;
+        rows.sort_by_key(|row| row.state != KeyState::Announced);
+        for row in rows {
+            self.withdraw_signing_key(&row.kid).await?;
+        }
+        Ok(())
+    }
+
     fn key_maker(&self) -> Maker<'_> {
         let now = self.now();
         Maker { algorithm: self.settings.signing_alg, master: &self.master, random: &*self.random, now }

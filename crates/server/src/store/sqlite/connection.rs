@@ -23,12 +23,17 @@ pub(super) fn create_file(path: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match create_new_file(path) {
         // The name must survive a power cut as well as what is written under it.
-        Ok(_) => File::open(folder)?.sync_all(),
+        Ok(()) => File::open(folder)?.sync_all(),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Creates a file that is not there yet, for this user alone.
+pub(super) fn create_new_file(path: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
 }
 
 /// The connection that writes; the writer sets `synchronous` as it needs it.
@@ -62,6 +67,11 @@ pub(super) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
     // Also makes it look at the file: until then it would hold that there is no log, and copy nothing.
     write_ahead(&db)?;
     Ok(db)
+}
+
+/// A connection to a file that nobody else uses.
+pub(super) fn open_copy(path: &Path) -> rusqlite::Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
 fn write_ahead(db: &Connection) -> rusqlite::Result<()> {

@@ -9,6 +9,14 @@ pub(super) fn secret_proof(db: &Connection, proof: [u8; 32]) -> rusqlite::Result
     db.prepare_cached("SELECT value FROM meta WHERE key = 'secret_proof'")?.query_row([], |row| row.get(0))
 }
 
+/// Whether this is a database of ours, and belongs to a master secret.
+pub(super) fn is_ours(db: &Connection) -> rusqlite::Result<bool> {
+    let alike = "SELECT 1 FROM pragma_table_info('meta') WHERE name = 'value'";
+    Ok(db.prepare(alike)?.exists([])?
+        && number(db, "schema_version")?.is_some()
+        && db.prepare("SELECT 1 FROM meta WHERE key = 'secret_proof'")?.exists([])?)
+}
+
 /// Counts the probes: a write of the same value would not reach the disk, and so prove nothing.
 pub(super) fn probe(db: &Connection) -> rusqlite::Result<()> {
     db.prepare_cached(

@@ -38,12 +38,22 @@ fn run(db: &mut Connection, migrations: &[Migration]) -> Result<u32, OpenError> 
         }
         transaction.commit()?;
     }
+    known(db, migrations)?;
+    Ok(version(db)?)
+}
+
+/// Whether this binary can work on the schema, once that is brought up to date.
+pub(super) fn suits(db: &Connection) -> Result<(), OpenError> {
+    known(db, MIGRATIONS)
+}
+
+fn known(db: &Connection, migrations: &[Migration]) -> Result<(), OpenError> {
     let needs = meta::number(db, "min_version")?.unwrap_or(0);
     let knows = migrations.last().map_or(0, |last| last.version);
     if needs > knows {
         return Err(OpenError::NewerBinaryNeeded { needs, knows });
     }
-    Ok(version(db)?)
+    Ok(())
 }
 
 fn version(db: &Connection) -> rusqlite::Result<u32> {

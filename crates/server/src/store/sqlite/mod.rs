@@ -14,6 +14,7 @@ mod attempts;
 mod checkpoint;
 mod columns;
 mod connection;
+mod copy;
 mod denylist;
 mod events;
 mod meta;
@@ -30,11 +31,14 @@ mod users;
 mod watcher;
 mod writer;
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::thread::{Builder, JoinHandle};
 
 use rusqlite::Connection;
+
+pub use self::copy::{CopyError, copy, examine, remove, replace};
 
 use self::readers::Readers;
 use self::watcher::Watcher;
@@ -71,6 +75,7 @@ pub struct SqliteStore {
     readers: Readers,
     writer: Writer,
     _checkpointer: Thread,
+    _held: Option<File>,
 }
 
 impl SqliteStore {
@@ -102,7 +107,14 @@ impl SqliteStore {
             readers: Readers::open(path)?,
             writer: Writer::start(connect, log, written)?,
             _checkpointer: checkpointer,
+            _held: None,
         })
+    }
+
+    /// Keeps `lock` for as long as the database is open.
+    #[must_use]
+    pub fn holding(self, lock: File) -> Self {
+        Self { _held: Some(lock), ..self }
     }
 }
 

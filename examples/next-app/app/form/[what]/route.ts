@@ -26,7 +26,8 @@ const forms: Record<string, Form> = {
     return go(scope === 'others' ? '/devices' : '/signin', answer)
   },
   device: async (request, field) => {
-    await account(request)(`sessions/${encodeURIComponent(field('id'))}`, { method: 'DELETE' })
+    const { headers } = json({})
+    await account(request)(`sessions/${encodeURIComponent(field('id'))}`, { method: 'DELETE', headers })
     return go('/devices')
   },
   note: async (request, field) => {
@@ -87,7 +88,9 @@ const json = (body: object) => ({
 /** Asks the auth server as the visitor, by the visitor's cookies. */
 function ask(request: NextRequest, path: string, body: object): Promise<Response> {
   const headers = new Headers({ 'Content-Type': 'application/json', 'X-Countersign': '1' })
-  for (const name of ['cookie', 'user-agent', 'x-forwarded-for']) {
+  const theirs = request.cookies.getAll().filter(({ name }) => /^__(Host|Secure)-cs/.test(name))
+  headers.set('cookie', theirs.map(({ name, value }) => `${name}=${value}`).join('; '))
+  for (const name of ['user-agent', 'x-forwarded-for']) {
     const value = request.headers.get(name)
     if (value) headers.set(name, value)
   }

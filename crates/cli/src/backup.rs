@@ -1,0 +1,121 @@
+//! `countersign backup` and `countersign restore`.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use countersign_core::{Clock, SystemClock};
+use countersign_server::app::App;
+use countersign_server::config::{Config, Database};
+use countersign_server::store::sqlite;
+
+use crate::open::{self, Place};
+use crate::{config, print};
+
+#[derive(Args)]
+pub(crate) struct Backup {
+    /// Where the copy goes.
+    file: PathBuf,
+    /// Replace a file that is there already.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// The copy, which stays as it is.
+    file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Copies the database beside the running server. The name appears when the copy is whole and on disk.
+pub(crate) fn backup(Backup { file, force, place }: Backup) -> anyhow::Result<ExitCode> {
+    let config = place.load()?;
+    let database = embedded(&config)?;
+    if !database.exists() {
+        bail!("{}: there is no database here; name the server's with --data", config.data.display());
+    }
+    if file.exists() && !force {
+        bail!("{}: is there already; --force replaces it", file.display());
+    }
+    let _lock = open::lock(&config.data)?;
+    let half = named(&file, &format!("{}.new", std::process::id()));
+    sqlite::copy(&database, &half).with_context(|| database.display().to_string())?;
+    let size = fs::metadata(&half)?.len();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::rename(&half, &file)
+        .and_then(|()| File::open(folder)?.sync_all())
+        .inspect_err(|_| sqlite::remove(&half))
+        .with_context(|| file.display().to_string())?;
+    print::line(format_args!("{}: {size} bytes; the master secret is not in it", file.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts a copy in the place of the database, once it has been found good. Until then nothing is changed.
+pub(crate) async fn restore(Restore { file, place }: Restore) -> anyhow::Result<ExitCode> {
+    let config = place.load()?;
+    let database = embedded(&config)?;
+    if !file.exists() {
+        bail!("{}: there is no such file", file.display());
+    }
+    open::make_folder(&config.data)?;
+    let folder = File::open(&config.data)?;
+    match folder.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => bail!(
+            "{}: a server or a command is at work here; stop it before its database is replaced",
+            config.data.display()
+        ),
+        Err(TryLockError::Error(error)) => return Err(error).context(config.data.display().to_string()),
+    }
+    let copy = named(&database, "restored");
+    // Of a restore that was cut short.
+    sqlite::remove(&copy);
+    sqlite::copy(&file, &copy).with_context(|| file.display().to_string())?;
+    let restored = prepare(config, &copy).await.with_context(|| file.display().to_string());
+    let ended = restored.inspect_err(|_| sqlite::remove(&copy))?;
+
+    let aside = named(&database, &format!("before-{}", SystemClock.now().as_millis()));
+    let replaced = database.exists();
+    sqlite::replace(&database, &copy, &aside).with_context(|| database.display().to_string())?;
+    print::line(format_args!("{}: restored; sessions ended: {ended}", database.display()))?;
+    if replaced {
+        print::line(format_args!("{}: what was there before", aside.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sees whether the copy is good, and ends what must not live on in it.
+async fn prepare(config: Config, copy: &Path) -> anyhow::Result<usize> {
+    sqlite::examine(copy)?;
+    let app: Arc<App> = open::app_on(config::check(config, 4000)?, copy).await?;
+    let ended = app.revoke_everybody().await?;
+    // Access tokens of sessions that the copy does not know end, too.
+    app.withdraw_signing_keys().await?;
+    Ok(ended)
+}
+
+/// The database's file, if this is what is backed up by this command.
+fn embedded(config: &Config) -> anyhow::Result<PathBuf> {
+    match &config.database {
+        Database::Sqlite => Ok(open::database(&config.data)),
+        Database::Postgres(url) => bail!(
+            "{url}: PostgreSQL has tools of its own: pg_dump for a copy, pg_basebackup and an archive of the \
+             write-ahead log for everything until the last moment; see \"Back-up\" in OPERATING.md"
+        ),
+    }
+}
+
+/// The same file with an extension.
+fn named(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
+}

@@ -1,0 +1,87 @@
+/** Scenarios of a server that renders, in the app as it is built. */
+import { depth, expect, hint, test, write } from './app.ts'
+
+test('23 Next.js: a page of somebody goes on in the browser, and nothing was rotated for it', async ({
+  app,
+  context,
+  visits,
+  figure,
+}) => {
+  const { page, name } = await visits.signedUp()
+  await write(page, 'Rendered')
+  await expect(page.getByTestId('notes')).toContainText('Rendered')
+  const before = await hint(context)
+  app.road.clear()
+  const answer = await page.reload({ waitUntil: 'commit' })
+  expect(await answer?.headerValue('set-cookie')).toBe(null)
+  expect(await answer?.headerValue('cache-control')).toMatch(/private.*no-store/)
+  const html = (await answer?.text()) ?? ''
+  expect(html).toContain(name)
+  expect(html).toContain('Rendered')
+  expect(html).not.toMatch(/eyJ[\w-]+\.eyJ|cs_rt_/)
+  await expect(page.getByTestId('socket')).toHaveText('open')
+  expect(app.road.count('/auth/mint')).toBe(1)
+  expect(app.road.count('/auth/refresh')).toBe(1)
+  expect(depth(await hint(context)) - depth(before)).toBe(1)
+  figure('data in the HTML and no token; 1 mint, 1 refresh, depth + 1')
+})
+
+test('24 Next.js: twelve prefetches at once rotate nothing', async ({ app, context, visits, figure }) => {
+  const { name } = await visits.signedUp()
+  const before = await hint(context)
+  app.road.clear()
+  const headers = { rsc: '1', 'next-router-prefetch': '1' }
+  const prefetches = Array.from({ length: 12 }, () => context.request.get(`${app.url}/notes`, { headers }))
+  const renders = Array.from({ length: 12 }, () => context.request.get(`${app.url}/notes`))
+  for (const answer of await Promise.all([...prefetches, ...renders])) {
+    expect(answer.status()).toBe(200)
+    expect(answer.headersArray().filter(({ name }) => /set-cookie/i.test(name))).toEqual([])
+  }
+  for (const answer of await Promise.all(renders)) expect(await answer.text()).toContain(name)
+  expect(app.road.count('/auth/mint')).toBeLessThanOrEqual(24)
+  expect(app.road.count('/auth/refresh')).toBe(0)
+  expect(await hint(context)).toBe(before)
+  figure('12 prefetches and 12 pages: one mint each at most, 0 refreshes, 0 cookies set')
+})
+
+test('27 Next.js: visitors cost the auth server nothing', async ({ app, visits, figure }) => {
+  for (const path of ['/', '/signin', '/signup', '/nowhere']) {
+    const page = await visits.open(path)
+    await expect(page.getByTestId('panel')).toContainText('Signed out')
+    await expect(page.getByTestId('stream')).toContainText('entries')
+  }
+  expect(app.road.passed).toEqual([])
+  figure('4 pages, 0 requests')
+})
+
+test('28 Next.js: a log-out without network is one at once, and the server hears of it later', async ({
+  app,
+  context,
+  visits,
+  figure,
+}) => {
+  const { page } = await visits.signedUp()
+  await write(page, 'Secret')
+  await expect(page.getByTestId('notes')).toContainText('Secret')
+  const old = (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ')
+  app.road.clear()
+  await context.setOffline(true)
+  await page.getByTestId('sign-out').click()
+  await expect(page.getByTestId('panel')).toContainText('Signed out')
+  await expect(page.getByText('Secret')).toHaveCount(0)
+  // Without the hint nobody is asked, though the refresh token is still there.
+  const kept = (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ')
+  expect(kept).toContain('csrt')
+  const there = await fetch(`${app.url}/notes`, { headers: { cookie: kept }, redirect: 'manual' })
+  expect(there.status).toBe(307)
+  expect(app.road.passed).toEqual([])
+  await context.setOffline(false)
+  await expect(page).toHaveURL(/signin/)
+  await expect
+    .poll(() => app.road.passed.some(({ path, status }) => path === '/auth/logout' && status === 200))
+    .toBe(true)
+  const after = await fetch(`${app.url}/notes`, { headers: { cookie: old }, redirect: 'manual' })
+  expect(after.status).toBe(307)
+  expect(app.road.passed.at(-1)).toEqual({ path: '/auth/mint', status: 401 })
+  figure('out at once; rendered as nobody with the cookies that are left; told when the network came back')
+})
