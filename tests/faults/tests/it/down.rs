@@ -159,8 +159,7 @@ async fn a_standby_by_mistake_is_refused_and_named() -> anyhow::Result<()> {
     until(200).await?;
     let front = cluster.front();
     front.lead_to(cluster.standby().port);
-    front.set(Way::Shut);
-    front.set(Way::Open);
+    front.cut();
     until(503).await?;
     let reply = ann.ask(&wire, "POST", "/auth/logout", &json!({})).await.ok().context("a logout hangs")?;
     ensure!(reply.status == 503, "{reply:?}");
