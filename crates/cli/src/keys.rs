@@ -21,6 +21,16 @@ pub(crate) enum Keys {
         #[command(flatten)]
         place: Place,
     },
+    /// Print a public key as PEM, for programs that do not read `/.well-known/jwks.json`.
+    ///
+    /// Such a program must be given the announced key as well, and told again before the next one signs.
+    Public {
+        /// Its id, as the list says [default: the one that signs now].
+        #[arg(allow_hyphen_values = true)]
+        kid: Option<String>,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Let the announced key sign from now on, and announce the next; an hour's notice is kept.
     Rotate {
         /// Without the hour's notice: caches may not have the key, and refuse its tokens for a while.
@@ -107,6 +117,10 @@ pub(crate) async fn run(command: Keys) -> anyhow::Result<ExitCode> {
                 json,
             )?;
         }
+        Keys::Public { kid, place } => match place.app().await?.public_key_pem(kid.as_deref()).await? {
+            Some(pem) => print::line(pem.trim_end())?,
+            None => bail!("there is no such public key: it is unknown, gone, or a secret (HS256)"),
+        },
         Keys::Rotate { now, place } => match place.app().await?.rotate_signing_keys(now).await? {
             Rotation::TooEarly(wait) => bail!(
                 "the announced key is too new: caches may not have it. Wait {} minutes, or say --now",

@@ -145,6 +145,7 @@ fn origin(url: &Url) -> String {
 }
 
 /// A configuration that was judged.
+#[derive(Clone)]
 pub(crate) struct Settings {
     /// Without a slash at the end.
     pub(crate) auth: String,

@@ -60,6 +60,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! The auth server has a socket too, at `/graphql`: `subscription { sessionEvents { kind } }` tells what happens to the
+//! account, on whatever device, from the event `subscribed` on.
+//!
 //! # A session that outlives the program
 //!
 //! Nothing is written unless the program gives a [`SessionStore`]: a keyring, or an [`UnencryptedFile`].
@@ -94,6 +97,12 @@
 //! Programs that run at the same time may share a store: each looks there before it refreshes, and a logout of one
 //! is one of all. While a store cannot be written, the refresh token that is in it is shown again and again, which
 //! the server allows; so a full disk ends no session.
+//!
+//! # One session for each program
+//!
+//! A refresh token is one program's, unless programs share a store. To another one that is to act for the same user,
+//! give a [`fork`](Client::fork): a session of its own, which ends with the one it was taken from.
+//! [`logout_everywhere`](Client::logout_everywhere) ends all sessions of the user, on whatever device.
 //!
 //! # Showing the state
 //!
@@ -131,7 +140,7 @@ pub use config::{Config, ConfigError};
 pub use error::{Error, Refusal, SignedOut};
 pub use jar::Mode;
 pub use secret::SecretText;
-pub use session::{Client, Login, State, Who};
+pub use session::{Client, Login, SignUp, State, Who};
 pub use socket::{Event, Execution, Operation, Socket, Subscription};
 #[cfg(unix)]
 pub use store::UnencryptedFile;

@@ -30,6 +30,8 @@ pub(crate) struct Shows<'s> {
 pub(crate) struct ByBody<'b> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'b str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) fork: bool,
 }
 
 impl Jar {
@@ -37,7 +39,7 @@ impl Jar {
     pub(crate) fn shows(&self) -> (Shows<'static>, ByBody<'_>) {
         let by_cookie = self.mode == Mode::Cookie;
         let refresh_token = (!by_cookie).then(|| self.refresh.expose());
-        (Shows { cookies: self.cookies(), by_cookie, access: None }, ByBody { refresh_token })
+        (Shows { cookies: self.cookies(), by_cookie, access: None }, ByBody { refresh_token, fork: false })
     }
 }
 

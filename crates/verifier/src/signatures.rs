@@ -1,7 +1,7 @@
 //! Tokens that were accepted before: their signatures are not verified again.
 //!
 //! ```text
-//!  token ──► SHA-256 of the whole text ──► one of 64 shards ──► what the signature proved
+//!  token ──► SHA-256 of header and payload ──► one of 64 shards ──► the same signature? ──► what it proved
 //! ```
 //!
 //! Whoever finds a token here still asks for everything that can change: expiry, key, deny-list, fingerprint.
@@ -11,21 +11,20 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use countersign_core::token::Hashed;
 
 use crate::verified::Proven;
 
 const SHARDS: usize = 64;
 
-/// The name of a token: header, payload and signature as they stand. The key's name is in the header.
+/// Where a token is kept: the SHA-256 of its header and payload, as they stand. The key's name is in the header.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TokenHash([u64; 4]);
+struct SignedHash([u64; 4]);
 
-impl TokenHash {
-    pub(crate) fn of(token: &str) -> Self {
+impl SignedHash {
+    fn of(token: &Hashed<'_>) -> Self {
         let mut words = [0; 4];
-        let hash = digest(&SHA256, token.as_bytes());
-        for (word, bytes) in words.iter_mut().zip(hash.as_ref().as_chunks::<8>().0) {
+        for (word, bytes) in words.iter_mut().zip(token.hash().as_chunks::<8>().0) {
             *word = u64::from_ne_bytes(*bytes);
         }
         Self(words)
@@ -39,7 +38,7 @@ impl TokenHash {
     }
 }
 
-impl Hash for TokenHash {
+impl Hash for SignedHash {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [first, ..] = self.0;
         state.write_u64(first);
@@ -77,9 +76,9 @@ pub(crate) struct Signatures {
 
 #[derive(Default)]
 struct Shard {
-    found: HashMap<TokenHash, Arc<Proven>, BuildHasherDefault<AsItIs>>,
+    found: HashMap<SignedHash, Arc<Proven>, BuildHasherDefault<AsItIs>>,
     /// In the order in which they came. Some may have left before their turn.
-    order: VecDeque<TokenHash>,
+    order: VecDeque<SignedHash>,
 }
 
 impl Signatures {
@@ -88,11 +87,14 @@ impl Signatures {
         Self { shards, len: AtomicUsize::new(0), most, next: AtomicUsize::new(0) }
     }
 
-    pub(crate) fn find(&self, token: &TokenHash) -> Option<Arc<Proven>> {
-        self.shard(token.shard())?.found.get(token).cloned()
+    pub(crate) fn find(&self, token: &Hashed<'_>) -> Option<Arc<Proven>> {
+        let hash = SignedHash::of(token);
+        let kept = self.shard(hash.shard())?.found.get(&hash).cloned()?;
+        token.has_signature(&kept.signature).then_some(kept)
     }
 
-    pub(crate) fn insert(&self, token: TokenHash, proven: Arc<Proven>) {
+    pub(crate) fn insert(&self, token: &Hashed<'_>, proven: Arc<Proven>) {
+        let token = SignedHash::of(token);
         let Some(mut shard) = self.shard(token.shard()) else {
             return;
         };

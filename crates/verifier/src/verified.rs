@@ -20,6 +20,8 @@ pub struct Verified {
 pub(crate) struct Proven {
     pub(crate) claims: token::Verified<Claims>,
     pub(crate) kid: Box<str>,
+    /// The last part of the token.
+    pub(crate) signature: Box<str>,
     /// The number of the key that made the signature; `None` for a shared secret.
     pub(crate) key: Option<u64>,
 }

@@ -1,4 +1,5 @@
 /** What each entry adds to a page: bundled, minified, gzipped. Fails over the limit. */
+import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { buildSync } from 'esbuild'
 
@@ -7,20 +8,19 @@ import { buildSync } from 'esbuild'
  * client, React, the core) is left out of an entry's own size.
  */
 const limits: [entries: string[], goal: number, limit: number][] = [
-  [['index'], 3_500, 6_900],
+  [['index'], 3_500, 6_100],
   [['fetch'], 600, 600],
   [['apollo'], 700, 700],
-  [['urql'], 350, 430],
+  [['urql'], 350, 380],
   [['graphql-ws'], 800, 800],
   [['react'], 500, 500],
-  [['header'], 500, 900],
-  [['index', 'apollo', 'graphql-ws', 'react'], 5_500, 8_350],
+  [['header'], 500, 750],
+  [['index', 'apollo', 'graphql-ws', 'react'], 5_500, 7_550],
 ]
 
 const peers = ['@apollo/client', '@urql/exchange-auth', 'graphql-ws', 'react']
 
-function size(entries: string[]): number {
-  const isAlone = entries.length === 1 && entries[0] !== 'index'
+function bundle(entries: string[], external: string[]) {
   const built = buildSync({
     stdin: {
       contents: entries.map(entry => `export * from './dist/${entry}.js'`).join('\n'),
@@ -31,8 +31,19 @@ function size(entries: string[]): number {
     format: 'esm',
     target: 'es2022',
     write: false,
-    external: [...peers, ...(isAlone ? ['./index.js', './errors.js'] : [])],
+    metafile: true,
+    external: [...peers, ...external],
   })
+  // A name that was shortened in one module and not in another.
+  if (built.warnings.length) process.exit(1)
+  return built
+}
+
+/** The modules of the core. */
+const core = Object.keys(bundle(['index'], []).metafile.inputs).map(path => `./${basename(path)}`)
+
+function size(entries: string[]): number {
+  const built = bundle(entries, entries.includes('index') ? [] : core)
   return gzipSync(built.outputFiles[0]?.contents ?? '', { level: 9 }).length
 }
 

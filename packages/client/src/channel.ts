@@ -1,41 +1,38 @@
 /** What tabs of one origin say to each other, in memory only. Everything heard is checked before it is believed. */
 
-import { type Held, hold } from './token.ts'
+import type { Told } from './token.ts'
 import type { EndReason } from './types.ts'
 import type { World } from './world.ts'
 
-/** Durations, never times of day; `sent` is compared with the same clock when it arrives: a frozen tab hears late. */
+/**
+ * Durations, never times of day; `sent` is compared with the same clock when it arrives: a frozen tab hears late.
+ * `wait`: nobody asks the server before.
+ */
 export type Message =
   | { t: 'ask' }
-  | {
-      t: 'token'
-      raw: string
-      sid: string
-      depth: number
-      issued: number
-      life: number
-      left: number
-      sent: number
-    }
+  | { t: 'token'; told: Told; age: number; sent: number }
   | { t: 'wait'; ms: number }
   | { t: 'out'; sid: string; reason: EndReason }
 
-export interface Channel {
-  say(message: Message): void
+export interface Channel<M = Message> {
+  say(message: M): void
   open(): void
   close(): void
 }
 
-const version = 1
+const version = 2
 
-export function openChannel(world: World, name: string, hear: (message: Message) => void): Channel {
+export function channelOf<M = Message>(
+  open: World['channel'],
+  name: string,
+  hear: (message: M) => void,
+): Channel<M> {
   let line: ReturnType<NonNullable<World['channel']>> | undefined
   return {
     say: message => line?.postMessage({ v: version, ...message }),
     open: () => {
-      if (line) return
       try {
-        line = world.channel?.(name)
+        line ??= open?.(name)
         if (line) line.onmessage = ({ data }) => data?.v === version && hear(data)
       } catch {
         // Not allowed here (a sandboxed frame): every tab renews for itself.
@@ -48,25 +45,3 @@ export function openChannel(world: World, name: string, hear: (message: Message)
     },
   }
 }
-
-/** The token of a message; null if it makes no sense. */
-export function heardToken(
-  message: Message & { t: 'token' },
-  world: World,
-  now: number,
-  share: number,
-): Held | null {
-  const underWay = Math.max(0, world.wall() - message.sent)
-  return hold({ ...message, left: Math.max(0, message.left - underWay) }, now, share)
-}
-
-export const toldToken = ({ raw, sid, depth, issued, life, end }: Held, world: World): Message => ({
-  t: 'token',
-  raw,
-  sid,
-  depth,
-  issued,
-  life,
-  left: end - world.now(),
-  sent: world.wall(),
-})

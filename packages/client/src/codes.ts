@@ -16,20 +16,26 @@ export const wire = {
   retry: ['RATE_LIMITED', 'UNAVAILABLE'],
 } as const
 
-/** Codes that the SDK finds by itself: what to do, in words. */
-export const local = {
-  ABORTED: ['retry', 'Called off by a sign-in, a sign-out or the caller.'],
-  ANSWER_INVALID: ['retry', 'Not an answer of the auth server: a portal in between?'],
-  CLOSED: ['fix', 'The session was closed: create another.'],
-  COOKIES_BLOCKED: ['fix', 'No cookie was kept: serve app and auth from one site.'],
-  INSECURE_CONTEXT: ['fix', 'Cookies need HTTPS or localhost.'],
-  OFFLINE: ['retry', 'The auth server cannot be reached.'],
-  SIGNED_OUT: ['login', 'Nobody is signed in.'],
-  TIMEOUT: ['retry', 'The auth server did not answer in time.'],
-} as const satisfies Record<string, readonly [Action, string]>
+/** What the SDK finds by itself; the guide says when. */
+export type LocalCode =
+  | 'ABORTED'
+  | 'ANSWER_INVALID'
+  | 'CLOSED'
+  | 'COOKIES_BLOCKED'
+  | 'INSECURE_CONTEXT'
+  | 'OFFLINE'
+  | 'SIGNED_OUT'
+  | 'TIMEOUT'
+
+/** What to do about those, where it is not `retry`. */
+export const local: { readonly [code in LocalCode]?: Action } = {
+  CLOSED: 'fix',
+  COOKIES_BLOCKED: 'fix',
+  INSECURE_CONTEXT: 'fix',
+  SIGNED_OUT: 'login',
+}
 
 export type WireCode = (typeof wire)[Action][number]
-export type LocalCode = keyof typeof local
 export type Code = WireCode | LocalCode
 
 /** Why the server ended a session. */

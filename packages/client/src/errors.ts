@@ -1,6 +1,15 @@
 /** The one error of the SDK: a code of a closed list, and what to do about it. */
 
-import { type Action, type Code, type LocalCode, local, type ServerReason, type WireCode } from './codes.ts'
+import { type Action, type Code, type LocalCode, local, type ServerReason } from './codes.ts'
+
+/** What is known of an error besides its code. */
+export interface Details {
+  action: Action
+  message?: unknown
+  status?: number
+  reason?: ServerReason | undefined
+  retryAfterMs?: number | undefined
+}
 
 export class SessionError extends Error {
   declare readonly code: Code
@@ -13,22 +22,15 @@ export class SessionError extends Error {
   /** How long the server asks to wait. */
   declare readonly retryAfterMs: number | undefined
 
-  constructor(
-    code: Code,
-    action: Action,
-    message: string,
-    status = 0,
-    reason?: ServerReason,
-    retryAfterMs?: number,
-  ) {
-    super(message)
-    Object.assign(this, { name: 'SessionError', code, action, status, reason, retryAfterMs })
+  /** Its message is the server's, or the code. */
+  constructor(code: Code, details: Details) {
+    super()
+    Object.assign(this, { name: 'SessionError', code, message: code, status: 0 }, details)
   }
 
   /** What the SDK finds by itself. */
-  static of(code: LocalCode, status?: number): SessionError {
-    const [action, message] = local[code]
-    return new SessionError(code, action, message, status)
+  static of(code: LocalCode): SessionError {
+    return new SessionError(code, { action: local[code] ?? 'retry' })
   }
 }
 
@@ -41,7 +43,6 @@ interface Refusal {
   error?: { code?: unknown; message?: unknown; action?: unknown; reason?: unknown } | null
 }
 
-const actions = new Set<unknown>(['fix', 'login', 'refresh', 'retry'])
 const longestWait = 300_000
 
 /**
@@ -50,21 +51,20 @@ const longestWait = 300_000
  */
 export function refusal(status: number, body: unknown, retryAfter?: string | null): SessionError {
   const { code, message, action, reason } = (body as Refusal | null)?.error ?? {}
-  const wait = Number(retryAfter)
-  const retryAfterMs = wait > 0 ? Math.min(longestWait, wait * 1000) : undefined
-  if (typeof code !== 'string' || !actions.has(action)) {
-    const busy = status === 429 || status >= 500
-    const [is, what, words] = busy
-      ? (['UNAVAILABLE', 'retry', `The auth server answered ${status}.`] as const)
-      : (['ANSWER_INVALID', ...local.ANSWER_INVALID] as const)
-    return new SessionError(is, what, words, status, undefined, retryAfterMs)
-  }
-  return new SessionError(
-    code as WireCode,
-    action as Action,
-    String(message),
+  const wait = Number(retryAfter) * 1000
+  const retryAfterMs = wait > 0 ? Math.min(longestWait, wait) : undefined
+  if (typeof code === 'string' && /^(fix|login|refresh|retry)$/.test(action as string))
+    return new SessionError(code as Code, {
+      action: action as Action,
+      message,
+      status,
+      reason: reason as ServerReason | undefined,
+      retryAfterMs,
+    })
+  const isBusy = status === 429 || status > 499
+  return new SessionError(isBusy ? 'UNAVAILABLE' : 'ANSWER_INVALID', {
+    action: 'retry',
     status,
-    reason as ServerReason | undefined,
     retryAfterMs,
-  )
+  })
 }

@@ -3,6 +3,7 @@
  * the access token stays in memory. Each tab has a session of its own: a new tab, and a copy of one, takes a fork.
  */
 
+import { channelOf } from './channel.ts'
 import { SessionError } from './errors.ts'
 import type { Transport } from './transport.ts'
 
@@ -13,8 +14,11 @@ interface Kept {
   /** The session that the first tab opened: signing out of any ends them all. */
   root: string
   /** Written when the page is left. A copied tab has a copy from before. */
-  isLeft: boolean
+  isLeft?: boolean
 }
+
+/** What tabs say to each other; `kept` answers `ask`. */
+type Message = { t: 'ask' } | { t: 'kept'; kept: Kept } | { t: 'out'; root: string }
 
 /** How long a new tab waits for an open one. */
 const patience = 250
@@ -22,21 +26,14 @@ const patience = 250
 /** Where storage is blocked a reload asks another tab, or for the password again. */
 export const headerTransport =
   (storage?: Pick<Storage, 'getItem' | 'removeItem' | 'setItem'>): Transport =>
-  ({ world, send, name }) => {
+  ({ world, send, name, leave }) => {
     const key = `${name}:tab`
-    const read = (): Kept | null => {
-      try {
-        storage ??= sessionStorage
-        const kept = JSON.parse(storage.getItem(key) ?? 'null')
-        return typeof kept?.refresh_token === 'string' ? kept : null
-      } catch {
-        return null
-      }
-    }
-    let kept = read()
-    let root = kept?.root
+    let kept: Kept | null = null
+    /** What a new tab takes a fork of. */
+    let parent: Kept | null = null
     let ended: Kept | null = null
-    let isFork = !!kept && !kept.isLeft
+    let heard: ((kept: Kept | null) => void) | undefined
+
     const write = (next: Kept | null) => {
       kept = next
       try {
@@ -46,75 +43,79 @@ export const headerTransport =
         // In memory it is kept all the same.
       }
     }
-    if (kept) write({ ...kept, isLeft: false })
+    const mark = (isLeft: boolean) => kept && write({ ...kept, isLeft })
 
-    let line: ReturnType<NonNullable<typeof world.channel>> | undefined
-    let heard: ((kept: Pick<Kept, 'root' | 'refresh_token'>) => void) | undefined
-    const open = () => {
-      line ??= world.channel?.(key)
-      if (line)
-        line.onmessage = ({ data }) => {
-          if (data?.v !== 1) return
-          if (data.t === 'ask' && kept && !isFork)
-            line?.postMessage({ v: 1, t: 'kept', refresh_token: kept.refresh_token, root: kept.root })
-          else if (data.t === 'kept' && typeof data.refresh_token === 'string') heard?.(data)
-        }
-    }
-    open()
-    const unhear = world.onPage(event => {
+    const channel = channelOf<Message>(world.channel, key, message => {
+      if (message.t === 'ask') {
+        if (kept) channel.say({ t: 'kept', kept })
+      } else if (message.t === 'kept') heard?.(message.kept)
+      else if (message.root === kept?.root) leave()
+    })
+    const unlisten = world.listen(event => {
       if (event === 'gone') {
-        if (kept) write({ ...kept, isLeft: true })
-        line?.close()
-        line = undefined
+        mark(true)
+        channel.close()
       } else if (event === 'shown') {
-        if (kept?.isLeft) write({ ...kept, isLeft: false })
-        open()
+        mark(false)
+        channel.open()
       }
     })
+    channel.open()
+
+    try {
+      storage ??= sessionStorage
+      const found: Kept | null = JSON.parse(storage.getItem(key) ?? 'null')
+      if (found?.isLeft) kept = found
+      else parent = found
+      mark(false)
+    } catch {
+      // Blocked, or not ours.
+    }
 
     const fromPeers = () =>
-      new Promise<Pick<Kept, 'root' | 'refresh_token'> | null>(done => {
-        const stop = world.timer(() => done(null), patience)
-        heard = kept => {
-          stop()
-          done(kept)
-        }
-        line?.postMessage({ v: 1, t: 'ask' })
+      new Promise<Kept | null>(done => {
+        heard = done
+        world.timer(() => done(null), patience)
+        channel.say({ t: 'ask' })
       })
 
     return {
       mode: 'header',
-      close: () => {
-        unhear()
-        line?.close()
-      },
       isShared: false,
-      hint: () => (kept && !isFork ? { sid: kept.sid, depth: kept.depth } : undefined),
-      root: sid => root ?? sid,
+      close: () => {
+        unlisten()
+        channel.close()
+      },
+      hint: () => kept ?? undefined,
       opened: answer => {
         const { refresh_token, session } = answer as Kept & { session: { id: string; depth: number } }
-        if (typeof refresh_token !== 'string') throw SessionError.of('ANSWER_INVALID')
+        if (!refresh_token) throw SessionError.of('ANSWER_INVALID')
         // A sign-in is its own root; forks and refreshes keep theirs.
-        root ??= session.id
-        isFork = false
-        write({ refresh_token, sid: session.id, depth: session.depth, root, isLeft: false })
+        write({
+          refresh_token,
+          sid: session.id,
+          depth: session.depth,
+          root: (kept ?? parent)?.root ?? session.id,
+        })
+        parent = null
       },
-      renew: async signal => {
-        if (kept && !isFork) return send('refresh', { body: { refresh_token: kept.refresh_token }, signal })
-        const parent = kept ?? (await fromPeers())
-        if (!parent) throw new SessionError('NO_SESSION', 'login', 'No tab has a session.')
-        root = parent.root
-        return send('refresh', { body: { refresh_token: parent.refresh_token, fork: true }, signal })
+      renew: async stop => {
+        parent = kept ? null : (parent ?? (await fromPeers()))
+        const { refresh_token } = kept ?? parent ?? {}
+        if (!refresh_token) throw new SessionError('NO_SESSION', { action: 'login' })
+        return send('refresh', { body: { refresh_token, ...(parent && { fork: true }) }, stop })
       },
       end: (all, bearer) => {
-        const { refresh_token } = ended ?? kept ?? {}
-        ended = null
-        const body = refresh_token && !all ? { refresh_token } : {}
-        return send(all ? 'logout/all' : 'logout', { body, bearer, keepalive: true })
+        const { refresh_token, root } = ended ?? kept ?? {}
+        if (root) channel.say({ t: 'out', root })
+        return send(all ? 'logout/all' : 'logout', {
+          body: all ? {} : { refresh_token },
+          bearer,
+          keepalive: true,
+        })
       },
       forget: () => {
         ended = kept ?? ended
-        root = undefined
         write(null)
       },
     }

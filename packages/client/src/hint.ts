@@ -7,7 +7,7 @@ export interface Hint {
   readonly depth: number
 }
 
-const pattern = /(?:^|; )((?:__Host|__Secure)-cshint)=([^;.]+)\.(\d+)/
+const pattern = /(?:^|; )(__(?:Host|Secure)-cshint)=([^;.]+)\.(\d+)/
 
 export function readHint({ cookies }: World): Hint | null {
   const found = pattern.exec(cookies.cookie)
@@ -15,8 +15,8 @@ export function readHint({ cookies }: World): Hint | null {
 }
 
 /** Removes the hint of that session, and of no other: a late answer must not undo a new sign-in. */
-export function removeHint(world: World, sid: string, domain: string | undefined): void {
-  const found = pattern.exec(world.cookies.cookie)
+export function removeHint({ cookies }: World, sid: string, domain: string | undefined): void {
+  const found = pattern.exec(cookies.cookie)
   if (found?.[2] === sid)
-    world.cookies.cookie = `${found[1]}=; Path=/; Secure; Max-Age=0${domain ? `; Domain=${domain}` : ''}`
+    cookies.cookie = `${found[1]}=; Path=/; Secure; Max-Age=0${domain ? `; Domain=${domain}` : ''}`
 }

@@ -1,4 +1,4 @@
-/** The lock around one refresh. It spares requests; nothing that must be right depends on it. */
+/** The lock around one request. It spares requests; nothing that must be right depends on it. */
 
 import type { World } from './world.ts'
 
@@ -7,40 +7,29 @@ const lead = 20
 
 /**
  * Runs alone among the tabs that ask for the same lock, if that can be had within `waitMs`, and otherwise anyhow:
- * a stopped tab may sit on the lock, which is never stolen. `run` is told whether it had to queue, and
- * answers whether it told the other tabs something.
+ * a stopped tab may sit on the lock, which is never stolen.
  */
-export async function locked(
-  world: World,
-  key: string | false,
+export const locked = (
+  { locks, timer, isVisible }: World,
+  key: string,
   waitMs: number,
-  run: (wasQueued: boolean) => Promise<unknown>,
-): Promise<unknown> {
-  const { locks } = world
-  if (!locks || !key) return run(false)
-  return new Promise((resolve, reject) => {
-    let isRunning = false
-    const hold = async (wasQueued: boolean): Promise<void> => {
-      isRunning = true
-      const result = run(wasQueued)
-      result.then(resolve, reject)
-      const hasNews = await result.catch(() => false)
-      if (hasNews && world.isVisible()) await new Promise<void>(done => world.timer(done, lead))
+  run: () => Promise<unknown>,
+): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    let running: Promise<unknown> | undefined
+    const stop = new AbortController()
+    const clear = timer(() => stop.abort(), waitMs)
+    const start = () => {
+      clear()
+      running = run()
+      running.then(resolve, reject)
+      return running
     }
-    const queue = async (): Promise<void> => {
-      const stop = new AbortController()
-      const clear = world.timer(() => stop.abort(), waitMs)
-      await locks.request(key, { signal: stop.signal }, () => {
-        clear()
-        return hold(true)
-      })
+    const hold = async () => {
+      await start()
+      if (isVisible()) await new Promise<void>(done => timer(done, lead))
     }
-    locks
-      .request(key, { ifAvailable: true }, lock => (lock ? hold(false) : false))
-      .then(taken => (taken === false ? queue() : undefined))
-      // Not to be had in time, or not at all in this context.
-      .catch(() => {
-        if (!isRunning) run(true).then(resolve, reject)
-      })
+    const held = locks ? locks.request(key, { signal: stop.signal }, hold) : Promise.reject()
+    // Not to be had in time, or not at all in this context; or `run` failed.
+    held.catch(() => void (running ?? start()))
   })
-}

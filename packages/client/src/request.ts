@@ -4,22 +4,27 @@ import { refusal, SessionError } from './errors.ts'
 import type { World } from './world.ts'
 
 export interface Asked {
-  body?: object
+  body?: object | undefined
   bearer?: string | null | undefined
-  signal?: AbortSignal | undefined
-  timeoutMs: number
+  /** Calls it off, and is used up by a time-out. */
+  stop?: AbortController
   /** Goes on when the page does not. */
   keepalive?: boolean
 }
 
 /** Answers the JSON of a 200, or throws a `SessionError`; never hangs. */
-export async function post(world: World, url: string, asked: Asked): Promise<unknown> {
-  const { body = {}, bearer, signal, timeoutMs, keepalive = false } = asked
-  const stop = new AbortController()
-  const abort = () => stop.abort(SessionError.of('ABORTED'))
-  const clear = world.timer(() => stop.abort(SessionError.of('TIMEOUT')), timeoutMs)
-  if (signal?.aborted) abort()
-  signal?.addEventListener('abort', abort)
+export async function post(
+  world: World,
+  url: string,
+  timeoutMs: number,
+  { body = {}, bearer, stop = new AbortController(), keepalive = false }: Asked = {},
+): Promise<unknown> {
+  const { signal } = stop
+  let isLate = false
+  const clear = world.timer(() => {
+    isLate = true
+    stop.abort()
+  }, timeoutMs)
   try {
     const response = await world.fetch(url, {
       method: 'POST',
@@ -34,17 +39,16 @@ export async function post(world: World, url: string, asked: Asked): Promise<unk
       // Credentials follow nobody to another address.
       redirect: 'error',
       keepalive,
-      signal: stop.signal,
+      signal,
     })
     const answer: unknown = await response.json().catch(() => null)
     if (response.ok && answer && typeof answer === 'object') return answer
-    if (stop.signal.aborted) throw stop.signal.reason
-    throw refusal(response.status, answer, response.headers.get('Retry-After'))
+    throw signal.aborted || refusal(response.status, answer, response.headers.get('Retry-After'))
   } catch (error) {
-    if (error instanceof SessionError) throw error
-    throw stop.signal.aborted ? stop.signal.reason : SessionError.of('OFFLINE')
+    throw error instanceof SessionError
+      ? error
+      : SessionError.of(isLate ? 'TIMEOUT' : signal.aborted ? 'ABORTED' : 'OFFLINE')
   } finally {
     clear()
-    signal?.removeEventListener('abort', abort)
   }
 }

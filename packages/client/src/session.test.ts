@@ -409,7 +409,7 @@ test('an insecure page is told so', async () => {
 
 test('a page on another host than the cookies asks once', async () => {
   const { browser, clock, server, open } = await scene({ signedIn: false })
-  const tab = { ...browser.tab(), host: 'app.example', origin: 'https://app.example' }
+  const tab = { ...browser.tab(), host: 'app.example' }
   const [session] = open({ authUrl: 'https://auth.example/auth' }, tab)
   assert.equal((await run(clock, session.start())).status, 'signedOut')
   assert.equal(server.count('refresh'), 1)

@@ -72,7 +72,7 @@ export interface SessionOptions {
 export interface TokenOptions {
   minValidityMs?: number
   /** The token that an API has just refused: replaced once, if it is still the newest. */
-  rejected?: string | null
+  rejected?: string | null | undefined
   signal?: AbortSignal
 }
 

@@ -5,33 +5,33 @@ import type { Session } from './index.ts'
 import { blamesToken } from './refused.ts'
 
 type Init = Parameters<typeof authExchange>[0]
-type Config = Awaited<ReturnType<Init>>
-type Operation = Parameters<Config['addAuthToOperation']>[0]
+
+interface Shown {
+  fetchOptions?: { headers?: { Authorization?: string } }
+}
 
 /** `authExchange(sessionAuth(session))` */
 export const sessionAuth =
-  (session: Session): Init =>
+  ({ getAccessToken, peekAccessToken, remainingMs }: Session): Init =>
   async ({ appendHeaders }) => {
-    const shown = new WeakMap<object, string>()
-    let refused: string | undefined
+    let rejected: string | undefined
     return {
       addAuthToOperation: operation => {
-        const token = session.peekAccessToken()
-        if (!token) return operation
-        const sent = appendHeaders(operation, { Authorization: `Bearer ${token}` })
-        shown.set(sent.context, token)
-        return sent
+        const token = peekAccessToken()
+        return token ? appendHeaders(operation, { Authorization: `Bearer ${token}` }) : operation
       },
-      willAuthError: () => session.getSnapshot().status !== 'signedOut' && session.remainingMs() < 1_000,
-      didAuthError: ({ response, graphQLErrors }, operation: Operation) => {
-        if (response?.status !== 401 && !blamesToken(graphQLErrors)) return false
-        refused = shown.get(operation.context)
-        return true
+      // Signed out, too: that costs no request.
+      willAuthError: () => remainingMs() < 1_000,
+      didAuthError: ({ response, graphQLErrors }, { context }) => {
+        // As `addAuthToOperation` has left it.
+        rejected = (context as Shown).fetchOptions?.headers?.Authorization?.slice(7)
+        return response?.status === 401 || blamesToken(graphQLErrors)
       },
       // Without a new token the operation goes out as it is, and its own error says what is wrong.
-      refreshAuth: async () => {
-        await session.getAccessToken({ rejected: refused ?? null }).catch(() => null)
-        refused = undefined
-      },
+      refreshAuth: () =>
+        getAccessToken({ rejected }).then(
+          () => {},
+          () => {},
+        ),
     }
   }

@@ -19,12 +19,10 @@ export interface World {
   cookies: { cookie: string }
   /** Of the page: where cookies are. */
   host: string
-  origin: string
   isSecure: boolean
   isVisible(): boolean
-  onPage(listener: (event: PageEvent) => void): () => void
-  /** Another tab wrote to storage. */
-  onStorage(listener: (key: string | null, value: string | null) => void): () => void
+  /** `stored`: another tab wrote `value` to storage. */
+  listen(hear: (event: PageEvent | 'stored', key?: string | null, value?: string | null) => void): () => void
 }
 
 const longestTimer = 2 ** 31 - 1
@@ -35,30 +33,41 @@ const longestTimer = 2 ** 31 - 1
  * difference is none.
  */
 export function steadyClock(wall: () => number, steady: () => number): () => number {
-  let [lastWall, lastSteady, sum] = [wall(), steady(), 0]
+  let [last, lastSteady, sum] = [wall(), steady(), 0]
   return () => {
-    const [nowWall, nowSteady] = [wall(), steady()]
-    const [byWall, bySteady] = [nowWall - lastWall, nowSteady - lastSteady]
-    sum += byWall > bySteady + 1000 ? byWall : bySteady
-    lastWall = nowWall
+    const [now, nowSteady] = [wall(), steady()]
+    const passed = nowSteady - lastSteady
+    sum += now - last > passed + 1000 ? now - last : passed
+    last = now
     lastSteady = nowSteady
     return sum
   }
 }
 
+/** What the browser calls it; what has no name here depends on whether somebody looks. Some may be alive unseen. */
+const events: Record<string, PageEvent | 'stored' | null> = {
+  focus: null,
+  online: 'online',
+  pagehide: 'gone',
+  pageshow: 'shown',
+  resume: 'shown',
+  storage: 'stored',
+  visibilitychange: null,
+}
+
 /** The browser; on a server, a world in which nothing happens. */
 export function browserWorld(): World {
-  const page = globalThis.document as Document | undefined
-  const place = globalThis.location as Location | undefined
+  const { document, location, navigator, BroadcastChannel } = globalThis as Partial<typeof globalThis>
   const wall = () => Date.now()
+  const isVisible = () => document?.visibilityState !== 'hidden'
   let storage: Storage | undefined
   try {
-    storage = page && globalThis.localStorage
+    storage = document && localStorage
   } catch {
     // Blocked by the user: other tabs are told by the channel.
   }
   return {
-    fetch: (input, init) => globalThis.fetch(input, init),
+    fetch: (input, init) => fetch(input, init),
     now: steadyClock(wall, () => performance.now()),
     wall,
     random: Math.random,
@@ -66,36 +75,22 @@ export function browserWorld(): World {
       const id = setTimeout(run, Math.min(ms, longestTimer))
       return () => clearTimeout(id)
     },
-    locks: globalThis.navigator?.locks,
-    channel: globalThis.BroadcastChannel && (name => new BroadcastChannel(name)),
+    locks: navigator?.locks,
+    channel: BroadcastChannel && (name => new BroadcastChannel(name)),
     storage,
-    cookies: page ?? { cookie: '' },
-    host: place?.hostname ?? '',
-    origin: place?.origin ?? '',
+    cookies: document ?? { cookie: '' },
+    host: location?.hostname || 'server',
     isSecure: globalThis.isSecureContext !== false,
-    isVisible: () => page?.visibilityState !== 'hidden',
-    onPage: listener => {
-      const seen = () => listener(page?.visibilityState === 'hidden' ? 'hidden' : 'shown')
-      return listen({
-        visibilitychange: seen,
-        focus: seen,
-        // Alive again, though perhaps in a tab that nobody looks at.
-        resume: () => listener('shown'),
-        pageshow: () => listener('shown'),
-        pagehide: () => listener('gone'),
-        online: () => listener('online'),
-      })
+    isVisible,
+    listen: hear => {
+      const stop = new AbortController()
+      const heard = ({ type, key, newValue }: StorageEvent) =>
+        hear(events[type] ?? (isVisible() ? 'shown' : 'hidden'), key, newValue)
+      // Events of the document reach the window, but some only when caught on the way down.
+      if (document)
+        for (const type in events)
+          addEventListener(type, heard as (event: Event) => void, { capture: true, signal: stop.signal })
+      return () => stop.abort()
     },
-    onStorage: listener =>
-      listen({ storage: event => listener((event as StorageEvent).key, (event as StorageEvent).newValue) }),
-  }
-}
-
-/** Events of the document bubble to the window, but `resume` and `visibilitychange` only when caught on the way down. */
-function listen(listeners: Record<string, (event: Event) => void>): () => void {
-  const target = globalThis.window as Window | undefined
-  for (const type in listeners) target?.addEventListener(type, listeners[type] as EventListener, true)
-  return () => {
-    for (const type in listeners) target?.removeEventListener(type, listeners[type] as EventListener, true)
   }
 }

@@ -85,7 +85,8 @@ fn circumstances(now: Timestamp) -> String {
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("an unknown processor", |(_, model)| model);
     let load = read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned();
-    format!("{day}, {cores} cores of {model}, load average {load} at the end")
+    let build = if cfg!(debug_assertions) { "debug build, " } else { "" };
+    format!("{day}, {build}{cores} cores of {model}, load average {load} at the end")
 }
 
 #[cfg(test)]

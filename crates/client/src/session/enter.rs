@@ -18,9 +18,21 @@ pub struct Login {
     mode: Mode,
 }
 
+/// Who gets an account, and how they sign in to it.
+pub struct SignUp {
+    email: String,
+    username: Option<String>,
+    password: Zeroizing<String>,
+    remember: bool,
+    mode: Mode,
+}
+
 #[derive(Serialize)]
 struct Body<'b> {
-    username: &'b str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'b str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'b str>,
     password: &'b str,
     remember: bool,
     mode: Mode,
@@ -45,6 +57,32 @@ impl Login {
     }
 }
 
+impl SignUp {
+    /// An account with this e-mail address.
+    pub fn new(email: impl Into<String>, password: impl Into<Zeroizing<String>>) -> Self {
+        let (email, password) = (email.into(), password.into());
+        Self { email, username: None, password, remember: false, mode: Mode::default() }
+    }
+
+    /// The user name, which may be used in the place of the address.
+    #[must_use]
+    pub fn username(self, name: impl Into<String>) -> Self {
+        Self { username: Some(name.into()), ..self }
+    }
+
+    /// As [`Login::remember`].
+    #[must_use]
+    pub fn remember(self) -> Self {
+        Self { remember: true, ..self }
+    }
+
+    /// As [`Login::mode`].
+    #[must_use]
+    pub fn mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+}
+
 impl Client {
     /// Opens a session in the place of the one that there may be, which the server ends.
     ///
@@ -54,6 +92,24 @@ impl Client {
     /// - [`Error::SignedOut`] if somebody logged out, or in as somebody else, while this was under way;
     /// - else with the action `retry`: nothing has changed here.
     pub async fn login(&self, login: Login) -> Result<Who, Error> {
+        let Login { name, password, remember, mode } = &login;
+        let body = Body { email: None, username: Some(name), password, remember: *remember, mode: *mode };
+        self.open("/auth/login", &body).await
+    }
+
+    /// Makes an account, and opens its first session in the place of the one that there may be.
+    ///
+    /// # Errors
+    /// - [`Error::Refused`]: a name is taken (`ACCOUNT_EXISTS`) or not one, the password is too short, sign-up is off;
+    /// - else as [`login`](Client::login). After a lost answer the account may be there: log in.
+    pub async fn sign_up(&self, account: SignUp) -> Result<Who, Error> {
+        let SignUp { email, username, password, remember, mode } = &account;
+        let (email, username) = (Some(email.as_str()), username.as_deref());
+        let body = Body { email, username, password, remember: *remember, mode: *mode };
+        self.open("/auth/signup", &body).await
+    }
+
+    async fn open(&self, route: &str, body: &Body<'_>) -> Result<Who, Error> {
         let inner = &self.0;
         let (epoch, before) = {
             let now = inner.now();
@@ -61,23 +117,14 @@ impl Client {
             (now.epoch, held.or_else(|| now.leaving.as_ref().map(|leaving| leaving.jar.clone())))
         };
         let asked = inner.settings.world.elapsed();
-        let Login { name, password, remember, mode } = &login;
-        let body = Body { username: name, password, remember: *remember, mode: *mode };
         let shows = Shows { cookies: before.and_then(|jar| jar.fingerprint()), ..Shows::default() };
-        let (issued, headers) = inner.settings.post::<Issued>("/auth/login", shows, &body).await?;
+        let (issued, headers) = inner.settings.post::<Issued>(route, shows, body).await?;
         let access = Access::issued(&issued, asked, inner.settings.world.chance());
-        let jar = Jar::opened(*mode, &issued, &headers);
+        let jar = Jar::opened(body.mode, &issued, &headers);
         let (Some(access), Some(jar)) = (access, jar) else {
             return Err(Error::Foreign { status: 200, fault: "a session without tokens", retry_after: None });
         };
-        let held = Held {
-            session: issued.session.id,
-            depth: issued.session.depth,
-            user: issued.user,
-            jar,
-            access: Some(access),
-            saved: false,
-        };
+        let held = Held::opened(issued, jar, access);
         self.0.enter(epoch, held).await
     }
 

@@ -149,7 +149,7 @@ impl Inner {
 
     /// The session is over, says the server. Whoever waits may be the last thing that the program does, so the
     /// store forgets it first.
-    async fn refused(&self, epoch: u64, refusal: Refusal) -> Error {
+    pub(super) async fn refused(&self, epoch: u64, refusal: Refusal) -> Error {
         let session = self.now().held.as_ref().ok().map(|held| held.session);
         if let (Some(keeper), Some(session)) = (&self.keeper, session)
             && let Err(error) = keeper.clear(session).await
@@ -180,7 +180,7 @@ impl Inner {
     }
 
     /// The session as it stands: another program that shares the store may have renewed or ended it.
-    async fn newest(&self, epoch: u64) -> Result<Held, Error> {
+    pub(super) async fn newest(&self, epoch: u64) -> Result<Held, Error> {
         let held = {
             let now = self.now();
             let held = now.held.clone().map_err(Error::SignedOut)?;

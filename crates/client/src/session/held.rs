@@ -91,6 +91,12 @@ impl Access {
 }
 
 impl Held {
+    /// A session that has just begun.
+    pub(super) fn opened(issued: Issued, jar: Jar, access: Access) -> Self {
+        let Issued { session, user, .. } = issued;
+        Self { session: session.id, depth: session.depth, user, jar, access: Some(access), saved: false }
+    }
+
     pub(super) fn to_save(&self, leaving: bool) -> Saved {
         let Self { session, depth, user, jar, .. } = self.clone();
         Saved { session, depth, user, jar, leaving }

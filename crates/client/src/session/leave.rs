@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use countersign_core::Action;
+use countersign_core::{Action, SessionId};
 
 use super::held::Trouble;
 use super::{Client, Inner};
 use crate::answer::Done;
 use crate::error::{Error, SignedOut};
 use crate::store::Saved;
-use crate::transport::FLIGHT;
+use crate::transport::{ByBody, FLIGHT, Shows};
 
 impl Client {
     /// Ends the session: here at once, before anything is waited for, and at the server before this returns.
@@ -44,7 +44,61 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Ends every session of the user, whatever device it is on: at the server first, as that takes an access token,
+    /// then here. Their access tokens are refused at once by whoever follows the deny-list.
+    ///
+    /// # Errors
+    /// - [`Error::SignedOut`] if this session is over: so it is after a call whose answer was lost;
+    /// - [`Error::Store`] if all are ended, and the store still holds this one;
+    /// - else as [`token`](Client::token). Nothing has changed here; [`logout`](Client::logout) needs no network.
+    pub async fn logout_everywhere(&self) -> Result<(), Error> {
+        let (epoch, session) = self.0.end_all("/auth/logout/all").await?;
+        {
+            let mut now = self.0.now();
+            if now.epoch == epoch {
+                self.0.end(&mut now, SignedOut::User);
+            }
+        }
+        match &self.0.keeper {
+            Some(keeper) => keeper.clear(session).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends every other session of the user. This one stays, with the one that it was forked from.
+    ///
+    /// # Errors
+    /// As [`token`](Client::token).
+    pub async fn logout_others(&self) -> Result<(), Error> {
+        self.0.end_all("/auth/logout/all?others=true").await.map(|_| ())
+    }
+}
+
 impl Inner {
+    /// Has the user's sessions ended. Answers which session asked for it, and its epoch.
+    async fn end_all(self: &Arc<Self>, route: &str) -> Result<(u64, SessionId), Error> {
+        let mut pass = self.pass(FLIGHT).await?;
+        let mut again = true;
+        loop {
+            let shows =
+                Shows { cookies: pass.jar.fingerprint(), access: Some(&pass.token), ..Shows::default() };
+            let refused = match self.settings.post::<Done>(route, shows, &ByBody::default()).await {
+                Ok((Done { ok: true }, _)) => return Ok((pass.beat.epoch, pass.session)),
+                Ok(_) => return Err(Error::Foreign { status: 200, fault: "no logout", retry_after: None }),
+                Err(Error::Refused(refused)) => refused,
+                Err(error) => return Err(error),
+            };
+            if refused.action == Action::Login {
+                return Err(self.refused(pass.beat.epoch, refused).await);
+            }
+            if refused.action != Action::Refresh || !std::mem::take(&mut again) {
+                return Err(Error::Refused(refused));
+            }
+            pass = self.pass_instead_of(&pass.token).await?;
+        }
+    }
+
     /// Finishes a logout that an earlier run of the program began.
     pub(super) async fn leave_again(&self, epoch: u64, saved: Saved) -> Result<(), Error> {
         {

@@ -2,6 +2,7 @@
 
 mod enter;
 mod flight;
+mod fork;
 mod held;
 mod leave;
 
@@ -21,7 +22,7 @@ use crate::jar::Jar;
 use crate::secret::SecretText;
 use crate::store::Keeper;
 
-pub use self::enter::Login;
+pub use self::enter::{Login, SignUp};
 pub(crate) use self::held::Trouble;
 
 /// A client of one auth server, and of the APIs that take its access tokens. Clones are the same client.
@@ -72,6 +73,7 @@ pub struct Who {
 
 /// An access token with what goes along, for one use.
 pub(crate) struct Pass {
+    pub(crate) session: SessionId,
     pub(crate) token: SecretText,
     pub(crate) jar: Jar,
     pub(crate) beat: Beat,
@@ -86,16 +88,19 @@ impl Client {
     /// # Errors
     /// [`ConfigError`], if a URL is not one or would carry secrets in the clear.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let settings = config.check()?;
+        Ok(Self::of(config.check()?))
+    }
+
+    fn of(settings: Settings) -> Self {
         let keeper = settings.store.clone().map(|store| Keeper::new(store, &settings.auth));
         let now = Now { epoch: 0, held: Err(SignedOut::Never), flight: None, trouble: None, leaving: None };
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             settings,
             keeper,
             now: Mutex::new(now),
             state: watch::Sender::new(State::SignedOut(SignedOut::Never)),
             beat: watch::Sender::default(),
-        })))
+        }))
     }
 
     /// The state, and each change of it.
@@ -187,7 +192,7 @@ fn who(held: &Held) -> Who {
 impl Pass {
     fn new(held: &Held, access: &Access, beat: Beat) -> Self {
         let Access { token, ends, due, .. } = access.clone();
-        Self { token, jar: held.jar.clone(), beat, ends, due }
+        Self { session: held.session, token, jar: held.jar.clone(), beat, ends, due }
     }
 }
 

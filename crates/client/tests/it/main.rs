@@ -1,6 +1,10 @@
 //! The client against the real server, in one binary so that it links once.
 
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
 mod peer;
 #[cfg(test)]
 mod relay;

@@ -222,3 +222,15 @@ async fn a_file_is_for_its_owner_only() {
     scene.client.logout().await.unwrap();
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn a_logout_everywhere_empties_the_store_and_a_fork_is_not_in_it() {
+    let (scene, store) = stored(Mode::Header).await;
+    let before = store.text();
+    let fork = scene.client.fork().await.unwrap();
+    assert_eq!(me(&fork, &scene.relay.url).await.0, 200);
+    assert_eq!(store.text(), before);
+    scene.client.logout_everywhere().await.unwrap();
+    assert_eq!(store.text(), None);
+    assert_eq!(scene.client.resume().await.unwrap(), None);
+}

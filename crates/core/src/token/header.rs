@@ -1,13 +1,16 @@
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Map;
 
 use super::json::{Name, once, other};
-use super::{Algorithm, Reject};
+use super::{ACCESS_TOKEN_TYP, Algorithm, Reject};
 
 /// What we read of a header ([RFC 7515, section 4.1](https://www.rfc-editor.org/rfc/rfc7515#section-4.1)).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
@@ -23,6 +26,25 @@ impl Header {
         let algorithm = alg.ok_or(Reject::Header)?.parse().map_err(|_| Reject::Algorithm)?;
         Ok(Self { algorithm, kid, typ })
     }
+}
+
+/// The header that a key's access tokens have as a rule, and its text: who finds that text need not read it.
+#[derive(Debug, Clone)]
+pub(super) struct UsualHeader {
+    pub(super) part: String,
+    pub(super) header: Header,
+}
+
+impl UsualHeader {
+    pub(super) fn new(algorithm: Algorithm, kid: &str) -> Self {
+        let header = Header { algorithm, kid: Some(kid.to_owned()), typ: Some(ACCESS_TOKEN_TYP.to_owned()) };
+        Self { part: header_part(algorithm, kid, ACCESS_TOKEN_TYP), header }
+    }
+}
+
+/// The first part of a token.
+pub(super) fn header_part(alg: Algorithm, kid: &str, typ: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!({ "alg": alg, "kid": kid, "typ": typ }).to_string())
 }
 
 #[derive(Default)]
@@ -65,5 +87,19 @@ impl<'de> Visitor<'de> for MembersVisitor {
             }
         }
         Ok(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_header_is_what_its_text_says() {
+        for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
+            let usual = UsualHeader::new(algorithm, "a \"name\" of any issuer: ä");
+            let read = Header::parse(&BASE64_URL_SAFE_NO_PAD.decode(&usual.part).unwrap());
+            assert_eq!(read, Ok(usual.header));
+        }
     }
 }

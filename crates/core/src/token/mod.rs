@@ -16,6 +16,7 @@
 mod algorithm;
 mod claims;
 mod fingerprint;
+mod hashed;
 mod header;
 mod json;
 mod keys;
@@ -30,6 +31,7 @@ mod verify;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::{Claims, ClaimsError, HasuraClaims};
 pub use fingerprint::{FingerprintCookie, FingerprintError, FingerprintHash};
+pub use hashed::Hashed;
 pub use keys::{KeyError, KeySet, PublicKey};
 pub use reject::Reject;
 #[cfg(feature = "issuer")]

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SecureRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -8,11 +8,15 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use super::header::header_part;
 use super::keys::SharedKey;
 use super::{ACCESS_TOKEN_TYP, Algorithm, Claims, ClaimsError, KeyError, MAX_ACCESS_TOKEN, PublicKey};
+
+/// How long a line of PEM is.
+const PEM_LINE: usize = 64;
 
 /// A private key, parsed once, with the header of its tokens.
 pub struct SigningKey {
@@ -145,6 +149,29 @@ impl SigningKey {
         }
     }
 
+    /// The public half as PEM ([RFC 7468, section 13](https://www.rfc-editor.org/rfc/rfc7468#section-13)), for programs
+    /// that read no JWKS; an HS256 secret has none.
+    ///
+    /// # Errors
+    /// [`SignError::Crypto`].
+    pub fn public_pem(&self) -> Result<Option<String>, SignError> {
+        let der: PublicKeyX509Der<'_> = match &self.pair {
+            Pair::EdDsa(pair, _) => pair.public_key().as_der()?,
+            Pair::Es256(pair, _) => pair.public_key().as_der()?,
+            Pair::Rs256(pair, _) => pair.public_key().as_der()?,
+            Pair::Hs256(..) => return Ok(None),
+        };
+        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+        for (at, letter) in BASE64_STANDARD.encode(der.as_ref()).chars().enumerate() {
+            if at > 0 && at % PEM_LINE == 0 {
+                pem.push('\n');
+            }
+            pem.push(letter);
+        }
+        pem.push_str("\n-----END PUBLIC KEY-----\n");
+        Ok(Some(pem))
+    }
+
     /// A token of these claims, once [`Claims::check`] has passed them. `typ` is `at+jwt` for access tokens.
     ///
     /// # Errors
@@ -184,11 +211,6 @@ impl SigningKey {
 fn append(token: &mut String, signature: impl AsRef<[u8]>) {
     token.push('.');
     BASE64_URL_SAFE_NO_PAD.encode_string(signature, token);
-}
-
-/// The first part of a token.
-fn header_part(alg: Algorithm, kid: &str, typ: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!({ "alg": alg, "kid": kid, "typ": typ }).to_string())
 }
 
 fn zeroizing(bytes: impl AsRef<[u8]>) -> Zeroizing<Vec<u8>> {

@@ -1,8 +1,11 @@
+use std::borrow::Cow;
+
+use aws_lc_rs::digest::Digest;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use super::header::Header;
-use super::{KeySet, Reject};
+use super::{Hashed, KeySet, Reject};
 
 /// The longest text, in bytes, that can be one of our access tokens.
 pub const MAX_ACCESS_TOKEN: usize = 8 * 1024;
@@ -13,10 +16,11 @@ pub const MAX_FOREIGN_TOKEN: usize = 4 * 1024 * 1024;
 /// A token whose form and header were read and whose signature was not: it offers its key's name, and
 /// nothing of the payload.
 pub struct Unverified<'t> {
-    pub(super) header: Header,
+    pub(super) header: Cow<'t, Header>,
     signed: &'t str,
     payload: &'t str,
     signature: Vec<u8>,
+    digest: Option<&'t Digest>,
 }
 
 impl<'t> Unverified<'t> {
@@ -29,6 +33,20 @@ impl<'t> Unverified<'t> {
     ///   that no token of ours has.
     pub fn parse(token: &'t str) -> Result<Self, Reject> {
         Self::parse_within(MAX_ACCESS_TOKEN, token)
+    }
+
+    /// The same by somebody who has hashed the token and has the keys: the header that their tokens have as a rule
+    /// is compared with the token's, and not read again.
+    ///
+    /// # Errors
+    /// As [`Unverified::parse`].
+    pub fn parse_hashed(token: &'t Hashed<'_>, keys: &'t KeySet) -> Result<Self, Reject> {
+        let header = |part: &str| match keys.usual_header(part) {
+            Some(header) => Ok(Cow::Borrowed(header)),
+            None => read(part),
+        };
+        let parsed = Self::parse_parts(token.signed, token.signature, header)?;
+        Ok(Self { digest: Some(&token.digest), ..parsed })
     }
 
     /// The same for a token of another issuer, at most [`MAX_FOREIGN_TOKEN`] bytes.
@@ -44,11 +62,19 @@ impl<'t> Unverified<'t> {
             return Err(Reject::Size);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(Reject::Form)?;
-        let (header, payload) = signed.split_once('.').ok_or(Reject::Form)?;
+        Self::parse_parts(signed, signature, read)
+    }
+
+    fn parse_parts(
+        signed: &'t str,
+        signature: &str,
+        header: impl FnOnce(&str) -> Result<Cow<'t, Header>, Reject>,
+    ) -> Result<Self, Reject> {
+        let (first, payload) = signed.split_once('.').ok_or(Reject::Form)?;
         if payload.contains('.') {
             return Err(Reject::Form);
         }
-        Ok(Self { header: Header::parse(&decode(header)?)?, signed, payload, signature: decode(signature)? })
+        Ok(Self { header: header(first)?, signed, payload, signature: decode(signature)?, digest: None })
     }
 
     /// The name of the key that is said to have signed this: a hint where to look, and not yet true.
@@ -62,12 +88,16 @@ impl<'t> Unverified<'t> {
         named.peek().ok_or(Reject::KeyUnknown)?;
         let mut fitting = named.filter(|key| key.algorithm() == self.header.algorithm).peekable();
         fitting.peek().ok_or(Reject::Algorithm)?;
-        if fitting.any(|key| key.made(&self.signature, self.signed.as_bytes())) {
+        if fitting.any(|key| key.made(&self.signature, self.signed.as_bytes(), self.digest)) {
             decode(self.payload)
         } else {
             Err(Reject::Signature)
         }
     }
+}
+
+fn read<'h>(part: &str) -> Result<Cow<'h, Header>, Reject> {
+    Header::parse(&decode(part)?).map(Cow::Owned)
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Reject> {

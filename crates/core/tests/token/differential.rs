@@ -58,6 +58,25 @@ fn they_read_what_we_sign() {
 }
 
 #[test]
+fn they_read_our_public_keys_as_pem() {
+    for mut both in Both::all() {
+        let Some(pem) = both.key.public_pem().unwrap() else {
+            assert_eq!(both.key.algorithm(), Algorithm::Hs256);
+            continue;
+        };
+        assert!(pem.lines().all(|line| line.len() <= 64), "{pem}");
+        both.theirs = match both.key.algorithm() {
+            Algorithm::EdDsa => DecodingKey::from_ed_pem(pem.as_bytes()),
+            Algorithm::Rs256 => DecodingKey::from_rsa_pem(pem.as_bytes()),
+            _ => DecodingKey::from_ec_pem(pem.as_bytes()),
+        }
+        .unwrap();
+        let token = both.key.sign(&claims(), ACCESS_TOKEN_TYP).unwrap();
+        assert!(both.they(&token).is_some(), "{}", both.key.algorithm());
+    }
+}
+
+#[test]
 fn we_read_what_they_sign() {
     for both in Both::all() {
         let header = json!({"typ": "at+jwt", "alg": both.key.algorithm(), "kid": both.key.kid()});

@@ -79,6 +79,29 @@ fn only_what_was_accepted_is_remembered() {
 }
 
 #[test]
+fn a_token_that_was_seen_counts_with_its_own_signature_only() {
+    let (api, token) = seen();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let other = api.key.sign(
+        &{
+            let mut claims = api.claims();
+            claims.jti = "other".to_owned();
+            claims
+        },
+        "at+jwt",
+    );
+    let (_, strange) = other.as_ref().unwrap().rsplit_once('.').unwrap();
+    for forged in
+        [format!("{signed}.{strange}"), format!("{signed}."), format!("{signed}.{}", &signature[4..])]
+    {
+        let refused = api.verifier.verify_known(&shown(&forged)).unwrap_err();
+        assert_eq!(refused, Refused::Token(Reject::Signature));
+    }
+    api.verifier.verify_known(&shown(&token)).unwrap();
+    assert_eq!(api.verifier.status().signatures, 1);
+}
+
+#[test]
 fn memory_is_bounded_and_expired_tokens_leave_it() {
     let api = Api::with(|policy| policy.signatures = 8).told();
     for jti in 0..100 {

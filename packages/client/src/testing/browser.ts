@@ -42,7 +42,7 @@ export class Browser {
   tab(without: Partial<Record<'channel' | 'locks' | 'storage', undefined>> = {}): Tab {
     const { clock, jar } = this
     const browser = this
-    const listeners = new Set<(event: PageEvent) => void>()
+    const listeners = new Set<Parameters<World['listen']>[0]>()
     let isCrashed = false
     let isCached = false
     const tab: Tab = {
@@ -93,21 +93,20 @@ export class Browser {
         },
       },
       host: 'localhost',
-      origin: 'http://localhost',
       isSecure: true,
       isVisible: () => tab.visible,
-      onPage: listener => {
-        listeners.add(listener)
-        return () => void listeners.delete(listener)
-      },
-      onStorage: listener => {
+      listen: hear => {
         const one = {
           tab,
           // A page that is kept for Back hears nothing.
-          listener: (key: string | null, value: string | null) => isCached || listener(key, value),
+          listener: (key: string | null, value: string | null) => isCached || hear('stored', key, value),
         }
+        listeners.add(hear)
         this.#storage.add(one)
-        return () => void this.#storage.delete(one)
+        return () => {
+          listeners.delete(hear)
+          this.#storage.delete(one)
+        }
       },
       ...without,
     }

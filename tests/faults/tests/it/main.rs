@@ -1,6 +1,7 @@
 //! Each fault in a short form; `scripts/soak` is the long one.
 
 mod clock;
+mod cut;
 mod database;
 mod down;
 mod failover;

@@ -6,11 +6,13 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
+use aws_lc_rs::digest::Digest;
 use serde_json::Value;
 
 use self::jwk::Jwk;
 pub use self::public::PublicKey;
 pub(super) use self::shared::SharedKey;
+use super::header::Header;
 use super::{Algorithm, json};
 
 /// Why a text is not a key, or not a set of keys.
@@ -99,6 +101,11 @@ impl KeySet {
         self.entries.iter().filter(meant).map(|entry| &entry.key)
     }
 
+    /// The header whose text is `part`, if tokens of one of these keys have it as a rule.
+    pub(super) fn usual_header(&self, part: &str) -> Option<&Header> {
+        self.public().find_map(|key| key.usual_header(part))
+    }
+
     fn read(text: &[u8], with_secrets: bool) -> Result<Self, KeyError> {
         let document = json::object(text).map_err(|_| KeyError::Json)?;
         let Some(Value::Array(entries)) = document.get("keys") else {
@@ -156,10 +163,10 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether this key made `signature` over `signed`.
-    pub(super) fn made(&self, signature: &[u8], signed: &[u8]) -> bool {
+    /// Whether this key made `signature` over `signed`, whose SHA-256 is `digest` if that is known.
+    pub(super) fn made(&self, signature: &[u8], signed: &[u8], digest: Option<&Digest>) -> bool {
         match self {
-            Self::Public(key) => key.made(signature, signed),
+            Self::Public(key) => key.made(signature, signed, digest),
             Self::Shared(key) => key.made(signature, signed),
         }
     }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest::Digest;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
 };
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use super::KeyError;
 use super::jwk::{Jwk, Members};
+use crate::token::header::{Header, UsualHeader};
 use crate::token::{Algorithm, json};
 
 /// A public key that verifies with one algorithm.
@@ -16,6 +18,7 @@ use crate::token::{Algorithm, json};
 pub struct PublicKey {
     algorithm: Algorithm,
     kid: String,
+    usual: UsualHeader,
     members: Members,
     parsed: ParsedPublicKey,
 }
@@ -60,8 +63,19 @@ impl PublicKey {
         PlainJwk { kid: &self.kid, usage: "sig", alg: self.algorithm, own: &self.members.0 }
     }
 
-    pub(super) fn made(&self, signature: &[u8], signed: &[u8]) -> bool {
-        self.parsed.verify_sig(signed, signature).is_ok()
+    /// The header whose text is `part`, if it is the one that this key's tokens have as a rule.
+    pub(super) fn usual_header(&self, part: &str) -> Option<&Header> {
+        (self.usual.part == part).then_some(&self.usual.header)
+    }
+
+    pub(super) fn made(&self, signature: &[u8], signed: &[u8], digest: Option<&Digest>) -> bool {
+        match (self.algorithm, digest) {
+            (Algorithm::Es256 | Algorithm::Rs256, Some(digest)) => {
+                self.parsed.verify_digest_sig(digest, signature)
+            }
+            _ => self.parsed.verify_sig(signed, signature),
+        }
+        .is_ok()
     }
 }
 
@@ -86,7 +100,7 @@ impl TryFrom<Jwk<'_>> for PublicKey {
         };
         let parsed = parsed.map_err(|_| KeyError::Rejected)?;
         let kid = kid.map_or_else(|| members.thumbprint(), str::to_owned);
-        Ok(Self { algorithm, kid, members, parsed })
+        Ok(Self { usual: UsualHeader::new(algorithm, &kid), algorithm, kid, members, parsed })
     }
 }
 

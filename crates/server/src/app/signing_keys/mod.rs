@@ -21,6 +21,7 @@ use crate::config::Settings;
 use crate::random::Random;
 use crate::seal::MasterSecret;
 use crate::store::{KeyState, SigningKeyRow, Store};
+use countersign_core::token::SigningKey;
 use countersign_core::{Code, Timestamp};
 
 /// How often a withdrawal is tried while others change the keys at the same time.
@@ -75,6 +76,25 @@ impl App {
     /// [`Error::Store`] if the database cannot answer.
     pub async fn signing_keys(&self) -> Result<Vec<SigningKeyRow>, Error> {
         Ok(self.store.signing_keys().await?)
+    }
+
+    /// The public half of a key as PEM, of the one that signs now if none is named. `None` if there is no such key,
+    /// if it is gone, or if it has no public half.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the database cannot answer; [`Error::Internal`] if the key cannot be opened.
+    pub async fn public_key_pem(&self, kid: Option<&str>) -> Result<Option<String>, Error> {
+        let rows = self.store.signing_keys().await?;
+        let named = |row: &&SigningKeyRow| match kid {
+            Some(kid) => row.kid == kid && row.state != KeyState::Gone,
+            None => row.state == KeyState::Active,
+        };
+        let Some(row) = rows.iter().find(named) else {
+            return Ok(None);
+        };
+        let bytes = self.master.open(&row.kid, &row.sealed)?;
+        let key = SigningKey::from_bytes(row.algorithm, &bytes).map_err(internal)?;
+        key.public_pem().map_err(internal)
     }
 
     /// Takes the step that time has brought, if any, and reads the keys anew if they have changed, by whomever.
