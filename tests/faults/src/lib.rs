@@ -16,6 +16,7 @@
 #![expect(clippy::exhaustive_enums, reason = "its users are the tests beside it")]
 #![expect(clippy::missing_errors_doc, reason = "whatever fails here fails the test, with its reason")]
 
+pub mod balancer;
 pub mod client;
 pub mod cluster;
 pub mod crowd;

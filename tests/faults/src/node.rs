@@ -25,6 +25,8 @@ pub struct Plan {
     pub flags: Vec<String>,
     /// Variables of its environment.
     pub environment: Vec<(OsString, OsString)>,
+    /// Another program than the one that is tried: an older version.
+    pub program: Option<OsString>,
 }
 
 impl Plan {
@@ -76,7 +78,8 @@ impl Node {
         let log = self.data.with_extension("log");
         let log = std::fs::File::options().create(true).append(true).open(log)?;
         let seconds = |span: Duration| format!("{}s", span.as_secs_f64());
-        let mut child = Command::new(binary()?)
+        let program = self.plan.program.clone().map_or_else(binary, |program| Ok(program.into()))?;
+        let mut child = Command::new(program)
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--data"])
             .arg(&self.data)
             .args(["--flight", &seconds(FLIGHT), "--grace", &seconds(GRACE)])
@@ -104,6 +107,11 @@ impl Node {
         }
         self.running = Some((child, stdout));
         Ok(())
+    }
+
+    /// From the next start on it is the version that is tried.
+    pub fn become_current(&mut self) {
+        self.plan.program = None;
     }
 
     /// Ends the server in the middle of whatever it does.

@@ -8,6 +8,7 @@ mod failover;
 mod files;
 mod full;
 mod kill;
+mod nodes;
 mod power;
 mod readonly;
 mod restarts;
