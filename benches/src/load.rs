@@ -52,18 +52,20 @@ pub(crate) fn lanes(jars: Vec<Jar>, connections: usize) -> Vec<Lane> {
     (0..connections).map(next).filter(|lane| !lane.jars.is_empty()).collect()
 }
 
-/// Loads the server on `port` for this long, on one thread; hands the lanes back.
+/// Loads the servers on `ports` for this long, each with as many of the lanes, on one thread; hands the lanes back.
+/// Each lane asks without a pause, or once in a while.
 pub(crate) fn run(
-    port: u16,
+    ports: &[u16],
     lanes: Vec<Lane>,
     shown: Shown,
+    every: Option<Duration>,
     time: Duration,
 ) -> anyhow::Result<(Slice, Vec<Lane>)> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let begin = Instant::now();
         let mut tasks = JoinSet::new();
-        for lane in lanes {
-            tasks.spawn(drive(port, lane, shown, begin + time));
+        for (lane, port) in lanes.into_iter().zip(ports.iter().cycle()) {
+            tasks.spawn(drive(*port, lane, shown, every, begin + time));
         }
         let (mut lanes, mut waits) = (Vec::new(), Vec::new());
         while let Some(done) = tasks.join_next().await {
@@ -80,11 +82,21 @@ pub(crate) fn run(
     })
 }
 
-async fn drive(port: u16, mut lane: Lane, shown: Shown, end: Instant) -> anyhow::Result<(Lane, Vec<f32>)> {
+async fn drive(
+    port: u16,
+    mut lane: Lane,
+    shown: Shown,
+    every: Option<Duration>,
+    end: Instant,
+) -> anyhow::Result<(Lane, Vec<f32>)> {
+    let mut pace = every.map(tokio::time::interval);
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
     socket.set_nodelay(true)?;
     let (mut request, mut answer, mut waits) = (String::new(), Vec::new(), Vec::new());
     loop {
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
         let begin = Instant::now();
         if begin >= end {
             return Ok((lane, waits));

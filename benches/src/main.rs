@@ -12,13 +12,19 @@
     reason = "to measure is to read the clock, and the environment says where the programs are"
 )]
 
+mod bare;
 mod core;
 mod criterion;
+mod database;
+mod fill;
 mod load;
 mod logout;
+mod nodes;
+mod postgres;
 mod process;
 mod refresh;
 mod report;
+mod sessions;
 mod start;
 mod verify;
 mod world;
@@ -36,9 +42,12 @@ pub(crate) struct Effort {
 type Bench = fn(&Effort) -> anyhow::Result<Section>;
 
 /// In the order of the document.
-const BENCHES: [(&str, Bench); 5] = [
+const BENCHES: [(&str, Bench); 8] = [
     ("refresh", refresh::run),
+    ("sessions", sessions::run),
     ("logout", logout::run),
+    ("nodes", nodes::run),
+    ("postgres", postgres::run),
     ("start", start::run),
     ("core", core::run),
     ("verify", verify::run),

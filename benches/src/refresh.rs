@@ -40,7 +40,7 @@ impl Side {
             Shown::Same => (&mut self.repeating, &mut self.repeats),
         };
         let before = self.server.cpu()?;
-        let (slice, back) = load::run(self.server.port, std::mem::take(lanes), shown, time)?;
+        let (slice, back) = load::run(&[self.server.port], std::mem::take(lanes), shown, None, time)?;
         *lanes = back;
         #[expect(clippy::cast_precision_loss, reason = "it is far from 2^52")]
         let cpu = (self.server.cpu()? - before) / slice.answers as f64 * 1e6;
@@ -136,9 +136,8 @@ fn rates(measured: &[Measured]) -> Vec<f64> {
     measured.iter().map(|one| one.slice.rate).collect()
 }
 
-/// A service key that may read the server's counters.
 /// How many refreshes had this verdict; all of them for an empty word.
-fn verdicts(port: u16, key: &str, word: &str) -> anyhow::Result<f64> {
+pub(crate) fn verdicts(port: u16, key: &str, word: &str) -> anyhow::Result<f64> {
     let text = load::fetch(port, "/metrics", key)?;
     let lines = text.lines().filter(|line| line.starts_with("countersign_refresh_total{"));
     let of_word = lines.filter(|line| line.contains(&format!("verdict=\"{word}")));

@@ -10,17 +10,21 @@ use countersign_core::token::FingerprintCookie;
 use countersign_core::{Clock, Secret, SessionId, SystemClock, Timestamp, UserId};
 use countersign_server::random::{Random, SystemRandom};
 use countersign_server::seal::MasterSecret;
+use countersign_server::store::postgres::{Options, PostgresStore};
 use countersign_server::store::sqlite::SqliteStore;
 use countersign_server::store::{Created, EventKind, Mode, NameKey, NewEvent, Session, Store, User};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use crate::fill;
+
 const RANDOM: &dyn Random = &SystemRandom;
 /// Sessions of each user.
 const EACH: usize = 5;
-/// How many are written at once, so that they share their commits.
+/// How many users are written at once, so that they share their commits; on a server there is one for each connection.
 const AT_ONCE: usize = 256;
+const SERVED: u32 = 16;
 
 /// The cookies of one session.
 #[derive(Clone)]
@@ -33,12 +37,14 @@ pub(crate) struct Jar {
 /// A data folder, its secret, and the jars of its sessions in no order.
 pub(crate) struct World {
     pub(crate) folder: TempDir,
+    /// As `--database` wants it.
+    pub(crate) database: String,
     pub(crate) master: MasterSecret,
     pub(crate) jars: Vec<Jar>,
 }
 
 struct Maker {
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     mac: MacKey,
     /// When everybody logged in: long enough ago that a refresh is no repeat.
     then: Timestamp,
@@ -48,16 +54,50 @@ impl World {
     /// A database with at least this many sessions, each of which was handed the child of its confirmed token.
     pub(crate) fn new(sessions: usize) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
+        let store = SqliteStore::open(&folder.path().join("countersign.db"))?;
+        Self::fill(&Runtime::new()?, Arc::new(store), sessions, folder, "sqlite".to_owned())
+    }
+
+    /// The same, among so many other sessions that nobody has the cookies of.
+    pub(crate) fn among(others: usize, sessions: usize) -> anyhow::Result<Self> {
+        let folder = TempDir::new()?;
+        let path = folder.path().join("countersign.db");
+        drop(SqliteStore::open(&path)?);
+        fill::sessions(&path, others.div_ceil(EACH), EACH)?;
+        Self::fill(
+            &Runtime::new()?,
+            Arc::new(SqliteStore::open(&path)?),
+            sessions,
+            folder,
+            "sqlite".to_owned(),
+        )
+    }
+
+    /// The same on a database server.
+    pub(crate) fn on(url: &str, sessions: usize) -> anyhow::Result<Self> {
+        let runtime = Runtime::new()?;
+        let options = Options { connections: SERVED, listen: false };
+        let store = runtime.block_on(PostgresStore::open(&url.parse()?, options, Arc::new(SystemClock)))?;
+        Self::fill(&runtime, Arc::new(store), sessions, TempDir::new()?, url.to_owned())
+    }
+
+    fn fill(
+        runtime: &Runtime,
+        store: Arc<dyn Store>,
+        sessions: usize,
+        folder: TempDir,
+        database: String,
+    ) -> anyhow::Result<Self> {
         let master = MasterSecret::from_slice(&[7; 32]).context("32 bytes are a master secret")?;
         let mac = master.mac_key()?;
-        let store = SqliteStore::open(&folder.path().join("countersign.db"))?;
         let then = SystemClock.now().minus(Duration::from_mins(10));
         let maker = Arc::new(Maker { store, mac, then });
-        let mut jars = Runtime::new()?.block_on(async {
+        let mut jars = runtime.block_on(async {
             let (mut jars, mut tasks) = (Vec::with_capacity(sessions), JoinSet::new());
+            let at_once = if database == "sqlite" { AT_ONCE } else { SERVED as usize };
             for n in 0..sessions.div_ceil(EACH) {
                 tasks.spawn(Arc::clone(&maker).user(n));
-                if tasks.len() == AT_ONCE
+                if tasks.len() >= at_once
                     && let Some(made) = tasks.join_next().await
                 {
                     jars.extend(made??);
@@ -70,7 +110,7 @@ impl World {
         })?;
         // The middle of an id is random: no order that the database knows.
         jars.sort_by_key(|jar| jar.session.as_bytes().iter().rev().copied().collect::<Vec<_>>());
-        Ok(Self { folder, master, jars })
+        Ok(Self { folder, database, master, jars })
     }
 
     /// A copy of the database, for another program. Nobody may have it open.

@@ -12,6 +12,8 @@ test('23 Next.js: a page of somebody goes on in the browser, and nothing was rot
   await expect(page.getByTestId('notes')).toContainText('Rendered')
   const before = await hint(context)
   app.road.clear()
+  const queries: string[] = []
+  page.on('request', request => request.url().startsWith(app.notes.url) && queries.push(request.method()))
   const answer = await page.reload({ waitUntil: 'commit' })
   expect(await answer?.headerValue('set-cookie')).toBe(null)
   expect(await answer?.headerValue('cache-control')).toMatch(/private.*no-store/)
@@ -20,10 +22,13 @@ test('23 Next.js: a page of somebody goes on in the browser, and nothing was rot
   expect(html).toContain('Rendered')
   expect(html).not.toMatch(/eyJ[\w-]+\.eyJ|cs_rt_/)
   await expect(page.getByTestId('socket')).toHaveText('open')
+  await expect(page.getByTestId('notes')).toContainText('Rendered')
+  // What the server found out is in the browser's cache, which asks for none of it again.
+  expect(queries).not.toContain('POST')
   expect(app.road.count('/auth/mint')).toBe(1)
   expect(app.road.count('/auth/refresh')).toBe(1)
   expect(depth(await hint(context)) - depth(before)).toBe(1)
-  figure('data in the HTML and no token; 1 mint, 1 refresh, depth + 1')
+  figure('data in the HTML and no token, 0 queries again; 1 mint, 1 refresh, depth + 1')
 })
 
 test('24 Next.js: twelve prefetches at once rotate nothing', async ({ app, context, visits, figure }) => {
@@ -84,4 +89,28 @@ test('28 Next.js: a log-out without network is one at once, and the server hears
   expect(after.status).toBe(307)
   expect(app.road.passed.at(-1)).toEqual({ path: '/auth/mint', status: 401 })
   figure('out at once; rendered as nobody with the cookies that are left; told when the network came back')
+})
+
+test('60 Next.js: the Pages Router renders for who asks as well', async ({
+  app,
+  context,
+  visits,
+  figure,
+}) => {
+  const { page, name } = await visits.signedUp()
+  await write(page, 'Printed')
+  await expect(page.getByTestId('notes')).toContainText('Printed')
+  app.road.clear()
+  const answer = await context.request.get(`${app.url}/printed`)
+  expect(answer.headers()['cache-control']).toBe('private, no-store')
+  expect(answer.headersArray().filter(({ name }) => /set-cookie/i.test(name))).toEqual([])
+  const html = await answer.text()
+  expect(html).toContain('Printed')
+  expect(html).not.toMatch(/eyJ[\w-]+\.eyJ|cs_rt_/)
+  expect(app.road.passed).toEqual([{ path: '/auth/mint', status: 200 }])
+  await page.goto(`${app.url}/printed`)
+  await expect(page).toHaveTitle(`Notes of ${name}`)
+  const stranger = await visits.open('/printed', await visits.browser())
+  await expect(stranger).toHaveURL(/signin\?next=%2Fprinted/)
+  figure('1 mint, 0 cookies set, private, no-store')
 })

@@ -3,7 +3,7 @@
 import { Live } from './live.js'
 import { Notes } from './notes.js'
 import { Ring } from './ring.js'
-import { Dropped, hint, Session } from './session.js'
+import { Dropped, Session } from './session.js'
 import { drawToken, fingerprintOf } from './token.js'
 import { device, farewell, fromNow, happening, span } from './words.js'
 
@@ -276,8 +276,8 @@ async function enter() {
   const common = { password: password.value, remember: remember.checked }
   const name = username.value.trim()
   try {
-    if (form.dataset.mode === 'login') await session.signIn('/auth/login', { username: name, ...common })
-    else await session.signIn('/auth/signup', { email: email.value.trim(), ...(name && { username: name }), ...common })
+    if (form.dataset.mode === 'login') await session.signIn({ username: name, ...common })
+    else await session.signIn({ email: email.value.trim(), ...(name && { username: name }), ...common }, 'signup')
     announce('Signed in.')
   } catch (refusal) {
     if (refusal instanceof Dropped) return
@@ -376,6 +376,5 @@ setTheme(localStorage.getItem(THEME))
 
 /* ---- begin ---- */
 
-byId('checking').hidden = !hint()
 session.start()
 if (location.hash === '#signup' && byId('switch-mode')) setMode('signup')

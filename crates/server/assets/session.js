@@ -1,38 +1,30 @@
 /**
- * The session of this page: the access token in memory, renewed silently.
+ * The session of this page, as it draws it: the SDK's, with what the server answered beside it.
  *
  *   checking ──► signed-out ◄──► signed-in
  *
  * It dispatches `change` (the status, or who is signed in), `token` (a new access token), `trouble` (the server
  * stopped answering, or answers again), `wake` (the page is looked at again) and `request` (one request ended).
- *
- * Lives are counted from `expires_in` with performance.now(): the clock of the device decides nothing.
- * Several tabs may refresh at once: the server answers them alike.
  */
 
+import { authorizedFetch, browserWorld, createSession } from './sdk.js'
+
 const TIMEOUT = 8_000
-const FIRST_PAUSE = 1_000
-const LONGEST_PAUSE = 30_000
 
 /** A request that the server refused, or never answered (then `status` is 0). */
 export class Refusal extends Error {
   constructor(response, error) {
     super(error?.message ?? (response ? `The server answered ${response.status}.` : 'The server cannot be reached.'))
-    this.status = response?.status ?? 0
     this.code = error?.code
-    this.action = error?.action
-    this.reason = error?.reason
-    this.pause = 1000 * (Number(response?.headers.get('Retry-After')) || 0)
   }
 }
 
 /** The answer of a request that was begun before a sign-in or a sign-out: nobody may use it. */
 export class Dropped extends Error {}
 
-/** The cookie that scripts may read, `<session id>.<depth>`: it tells that a session exists and authorises nothing. */
-export const hint = () => document.cookie.match(/(?:^|; )(?:__Host|__Secure)-cshint=([^;]*)/)?.[1] ?? null
-
 const ignore = () => {}
+const statuses = { pending: 'checking', signedIn: 'signed-in', signedOut: 'signed-out' }
+const places = { user: 'here', 'other-tab': 'tab' }
 
 export class Session extends EventTarget {
   status = 'checking'
@@ -41,29 +33,30 @@ export class Session extends EventTarget {
   session = null
   /** The access token: `{ raw, lifetime, born, refreshAt }`, in milliseconds of performance.now(). */
   token = null
-  /** Why the last session ended: `{ reason, message, where: 'here' | 'tab' | 'server' }`. */
+  /** Why the last session ended: `{ reason, where: 'here' | 'tab' | 'server' }`. */
   ended = null
   /** What keeps the token from being renewed: `{ message, retryAt }`. */
   trouble = null
 
-  /** Whether the user is logging out here: then the end of the session is no news. */
-  isLeaving = false
+  /** The SDK's. Each tab asks for itself, since what a token is drawn with comes with the answer. */
+  held = createSession({
+    shareAccessToken: false,
+    world: { ...browserWorld(), fetch: (input, init) => this.#fetch(input, init) },
+    onEvent: (event) => this.#hear(event),
+  })
 
-  #epoch = 0
-  #underWay = new AbortController()
-  #refreshing = null
-  #timer = 0
-  #failures = 0
+  #send = authorizedFetch(this.held, { fetch: (input, init) => this.#fetch(input, init) })
+  #answers = new Map()
   #serverClock = 0
-  #tabs = new BroadcastChannel('countersign')
+  /** The session that the page was told of last. */
+  #shown
 
   /** Resumes the session that the hint names; without a hint, no request is made. */
   start() {
-    this.#tabs.addEventListener('message', ({ data }) => this.#hear(data))
-    document.addEventListener('visibilitychange', () => document.hidden || this.#wake())
-    for (const sign of ['online', 'pageshow']) addEventListener(sign, () => this.#wake())
-    if (hint()) this.refresh().catch(ignore)
-    else this.#end(null)
+    this.held.subscribe(() => this.#look())
+    document.addEventListener('visibilitychange', () => document.hidden || (this.token && this.#tell('wake')))
+    this.held.start().catch(ignore)
+    this.#look()
   }
 
   /** The server's time in milliseconds, for words like "3 min ago"; it decides nothing. */
@@ -73,180 +66,117 @@ export class Session extends EventTarget {
 
   /** Milliseconds that the access token still has. */
   get left() {
-    return this.token ? Math.max(0, this.token.born + this.token.lifetime - performance.now()) : 0
+    return this.held.remainingMs()
   }
 
-  /** `POST` of a sign-up or login; on success this tab and the others are signed in. */
-  async signIn(path, credentials) {
-    const epoch = this.#turn()
-    const asked = performance.now()
-    const answer = await this.#send('POST', path, { body: credentials })
-    if (epoch !== this.#epoch) throw new Dropped()
-    this.#adopt(answer, asked)
-    this.#tabs.postMessage({ kind: 'in', id: this.session.id })
+  /** A login, or a sign-up by the path `signup`; on success this tab and the others are signed in. */
+  async signIn(credentials, path = 'login') {
+    try {
+      await this.held.signIn(credentials, { path })
+    } catch (error) {
+      throw error.code === 'ABORTED' ? new Dropped() : error
+    }
   }
 
   /** A new access token. Calls made meanwhile share one request. */
   refresh() {
-    if (!this.#refreshing) {
-      const renewal = this.#renew().finally(() => {
-        if (this.#refreshing === renewal) this.#refreshing = null
-      })
-      this.#refreshing = renewal
-    }
-    return this.#refreshing
+    return this.held.refresh()
   }
 
-  /** A request with the access token. A 401 means one refresh and one more try; only the refresh logs out. */
+  /** A request with the access token. If that is refused it is renewed once; only the refresh logs out. */
   async call(method, path, body) {
-    const epoch = this.#epoch
-    const shown = this.token.raw
-    const answer = await this.#send(method, path, { body, bearer: shown }).catch(async (refusal) => {
-      if (refusal.status !== 401 || epoch !== this.#epoch) throw refusal
-      if (shown === this.token.raw) await this.refresh()
-      if (epoch !== this.#epoch) throw new Dropped()
-      return this.#send(method, path, { body, bearer: this.token.raw })
-    })
-    if (epoch !== this.#epoch) throw new Dropped()
+    const { sid } = this.held.getSnapshot()
+    const headers = { 'X-Countersign': '1', ...(body && { 'Content-Type': 'application/json' }) }
+    const signal = AbortSignal.timeout(TIMEOUT)
+    const asked = { method, headers, body: body && JSON.stringify(body), cache: 'no-store', signal }
+    const answer = await this.send(path, asked).catch((refusal) => refusal)
+    if (sid !== this.held.getSnapshot().sid) throw new Dropped()
+    if (answer instanceof Error) throw answer
     return answer
   }
 
-  /** Ends this session, or every session of the user: at the server first, then here and in the other tabs. */
-  async logOut({ everywhere = false } = {}) {
-    this.#turn()
-    this.isLeaving = true
-    try {
-      await (everywhere ? this.call('POST', '/auth/logout/all', {}) : this.#send('POST', '/auth/logout', { body: {} }))
-    } catch (refusal) {
-      if (this.status === 'signed-out') return
-      if (refusal.action !== 'login') {
-        this.#arm()
-        throw refusal
-      }
-    } finally {
-      this.isLeaving = false
-    }
-    this.#end({ reason: 'logout', where: 'here' })
+  /** What any API answers to a request with the access token, as JSON. */
+  async send(url, init, send = this.#send) {
+    const response = await send(url, init).catch((error) => {
+      if (error.name === 'SessionError') throw error
+    })
+    const answer = (await response?.json().catch(() => null)) ?? null
+    const error = answer?.error ?? answer?.errors?.[0]
+    // A 200 that is not JSON comes from a portal in between, not from the server.
+    if (response?.ok && !error && (answer || response.status === 204)) return answer
+    throw new Refusal(response, error)
   }
 
-  async #renew() {
-    const epoch = this.#epoch
-    const asked = performance.now()
-    try {
-      const answer = await this.#send('POST', '/auth/refresh', { body: {} })
-      if (epoch === this.#epoch) return this.#adopt(answer, asked)
-    } catch (refusal) {
-      if (epoch === this.#epoch) {
-        if (refusal.action === 'login') this.#end({ reason: refusal.reason, message: refusal.message, where: 'server' })
-        else this.#retryLater(refusal)
-        throw refusal
-      }
-    }
-    throw new Dropped()
+  /** Ends this session, or every session of the user: here and in the other tabs at once. */
+  logOut({ everywhere = false } = {}) {
+    return this.held.signOut({ scope: everywhere ? 'all' : 'this' })
   }
 
-  #adopt(answer, asked) {
-    const isSame = this.status === 'signed-in' && this.session.id === answer.session.id
-    if (!isSame) this.#turn()
-    const lifetime = answer.expires_in * 1000
-    const lead = Math.max(lifetime / 10, Math.min(60_000, lifetime / 2))
+  #hear(event) {
+    if (event.type === 'refreshed') this.#renewed(event.dueInMs)
+    if (event.type === 'failed') {
+      const { error, retryInMs } = event
+      const message = error.status ? `The server answered ${error.status}.` : 'The server cannot be reached.'
+      this.trouble = { message, retryAt: performance.now() + retryInMs }
+      this.#tell('trouble')
+    }
+  }
+
+  #renewed(dueInMs) {
+    const raw = this.held.peekAccessToken()
+    const { answer, asked } = this.#answers.get(raw) ?? {}
+    if (!answer) return
+    const isSame = this.session?.id === answer.session.id
     const before = isSame ? { raw: this.token.raw, depth: this.session.depth } : null
-    this.token = { raw: answer.jwt_token, lifetime, born: asked, refreshAt: asked + lifetime - lead }
+    const lifetime = answer.expires_in * 1000
+    this.token = { raw, lifetime, born: asked, refreshAt: performance.now() + dueInMs }
     this.session = answer.session
     this.user = answer.user
-    this.status = 'signed-in'
-    this.ended = null
     this.#serverClock = answer.server_time - performance.now()
+    this.#answers.clear()
     this.#recovered()
-    this.#arm()
-    if (!isSame) this.#tell('change')
+    this.#look()
     this.#tell('token', { before })
   }
 
-  #end(ended) {
-    const id = this.session?.id
-    this.#turn()
-    this.token = null
-    this.user = null
-    this.status = 'signed-out'
-    this.ended = ended
-    this.#recovered()
+  /** Draws what the SDK knows, once what is drawn with it is here. */
+  #look() {
+    const { status, reason, sid } = this.held.getSnapshot()
+    if (status === 'signedIn' && this.session?.id !== sid) return
+    if (status === 'signedOut') {
+      this.token = this.user = this.session = null
+      const where = places[reason]
+      this.ended = reason === 'none' ? null : { reason: where ? 'logout' : reason, where: where ?? 'server' }
+      this.#recovered()
+    } else if (sid) this.ended = null
+    if (this.status === statuses[status] && this.#shown === sid) return
+    this.status = statuses[status]
+    this.#shown = sid
     this.#tell('change')
-    if (id && ended?.where !== 'tab') this.#tabs.postMessage({ kind: 'out', id, ended })
-  }
-
-  /** Another tab signed in or out: the cookies, which all tabs share, have changed. */
-  #hear({ kind, id, ended }) {
-    if (kind === 'in' && id !== this.#id) {
-      this.#turn()
-      this.refresh().catch(ignore)
-    } else if (kind === 'out' && id === this.#id && this.status === 'signed-in') {
-      this.#end({ ...ended, where: ended.where === 'here' ? 'tab' : ended.where })
-    }
-  }
-
-  /** Timers sleep with the device, and other tabs go on: so look again. */
-  #wake() {
-    const hinted = hint()?.split('.')[0] ?? null
-    const isOther = hinted !== (this.#id ?? null)
-    const isDue = this.trouble || performance.now() >= (this.token?.refreshAt ?? 0)
-    if (this.status === 'signed-out' ? hinted && isOther : isOther || isDue) this.refresh().catch(ignore)
-    else if (this.status === 'signed-in') this.#tell('wake')
-  }
-
-  get #id() {
-    return this.session?.id
-  }
-
-  /** Begins a new epoch: whatever was asked before is called off, and its answer dropped. */
-  #turn() {
-    this.#underWay.abort()
-    this.#underWay = new AbortController()
-    this.#refreshing = null
-    clearTimeout(this.#timer)
-    return ++this.#epoch
-  }
-
-  #arm(pause = this.token.refreshAt - performance.now()) {
-    clearTimeout(this.#timer)
-    // A page that nobody looks at must not keep an idle session alive: `#wake` makes up for it.
-    this.#timer = setTimeout(() => document.hidden || this.refresh().catch(ignore), pause)
-  }
-
-  #retryLater(refusal) {
-    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#failures++) * (0.75 + Math.random() / 4)
-    const wait = Math.max(pause, refusal.pause)
-    this.trouble = { message: refusal.message, retryAt: performance.now() + wait }
-    this.#arm(wait)
-    this.#tell('trouble')
   }
 
   #recovered() {
-    this.#failures = 0
+    if (!this.trouble) return
     this.trouble = null
     this.#tell('trouble')
   }
 
-  async #send(method, path, { body, bearer } = {}) {
+  /** The browser's, with every request told; of the answers with a token, what the page draws. */
+  async #fetch(input, init = input) {
     const asked = performance.now()
-    const headers = { 'X-Countersign': '1' }
-    if (method !== 'GET') headers['Content-Type'] = 'application/json'
-    if (bearer) headers.Authorization = `Bearer ${bearer}`
-    const { signal } = this.#underWay
-    const response = await fetch(path, {
-      method,
-      headers,
-      body: body && JSON.stringify(body),
-      credentials: 'same-origin',
-      cache: 'no-store',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]),
-    }).catch(() => null)
-    const answer = (await response?.json().catch(() => null)) ?? null
-    const took = performance.now() - asked
-    this.#tell('request', { method, path, status: response?.status ?? 0, took, isDropped: signal.aborted })
-    // A 200 that is not JSON comes from a portal in between, not from the server.
-    if (response?.ok && (answer || response.status === 204)) return answer
-    throw new Refusal(response, answer?.error)
+    const { pathname, search } = new URL(input.url ?? input, location.href)
+    let status = 0
+    try {
+      const response = await fetch(input, input === init ? undefined : init)
+      status = response.status
+      const answer = /^\/auth\/(login|refresh|signup)$/.test(pathname) && (await response.clone().json().catch(ignore))
+      if (answer?.jwt_token) this.#answers.set(answer.jwt_token, { answer, asked })
+      return response
+    } finally {
+      const took = performance.now() - asked
+      const isDropped = init.signal?.aborted
+      this.#tell('request', { method: init.method, path: pathname + search, status, took, isDropped })
+    }
   }
 
   #tell(type, detail) {

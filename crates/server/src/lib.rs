@@ -51,9 +51,9 @@ pub fn graphql_schema() -> String {
     graphql::definition()
 }
 
-/// How often signing keys that another process changed are noticed, and those whose time has come: a key that
-/// was withdrawn must neither sign nor verify for longer than a person can tell.
-const KEYS_EVERY: Duration = Duration::from_millis(50);
+/// How often signing keys whose time has come are looked for. Those that another process changed are noticed by
+/// whoever follows the deny-list, at once.
+const KEYS_EVERY: Duration = Duration::from_secs(1);
 /// How often rows that nobody will ask for are deleted.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// How soon there is another sweep if the last one may have left some.

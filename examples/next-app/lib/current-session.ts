@@ -3,19 +3,10 @@ import { nextSession } from '@countersign/client/next'
 import { headers } from 'next/headers'
 import { redirect } from 'next/navigation'
 import { cache } from 'react'
-import { authServer, isForwarding, notesApi, patience, serviceKey } from './settings'
+import { sessionOptions } from './settings'
 
 /** Who asks for this page. All of its components share one question, and anonymous visitors cost none. */
-export const getServerSession = nextSession({
-  headers,
-  cache,
-  authUrl: `${authServer()}/auth`,
-  serviceKey: serviceKey(),
-  apiOrigins: [notesApi(), authServer()],
-  timeoutMs: patience(),
-  ...(isForwarding() && { rotate: 'forward' as const }),
-  onError: error => console.error('the auth server could not say who asks:', error.code),
-})
+export const getServerSession = nextSession({ headers, cache, ...sessionOptions() })
 
 /** For pages of somebody. `unknown` stays: the page shows its skeleton, and the browser finds out. */
 export async function requireSession(path: string) {

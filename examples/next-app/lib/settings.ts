@@ -11,3 +11,13 @@ export const patience = () => Number(process.env.AUTH_PATIENCE_MS ?? 1_500)
 
 /** The article's way instead: `proxy.ts` refreshes before each page. */
 export const isForwarding = () => process.env.ROTATE === 'forward'
+
+/** How both routers ask who is there. */
+export const sessionOptions = () => ({
+  authUrl: `${authServer()}/auth`,
+  serviceKey: serviceKey(),
+  apiOrigins: [notesApi(), authServer()],
+  timeoutMs: patience(),
+  ...(isForwarding() && { rotate: 'forward' as const }),
+  onError: (error: { code: string }) => console.error('the auth server could not say who asks:', error.code),
+})

@@ -74,6 +74,9 @@ function Notes() {
           </li>
         ))}
       </ul>
+      <p className="aside">
+        <a href="/printed">All on one page</a>
+      </p>
     </section>
   )
 }

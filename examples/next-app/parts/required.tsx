@@ -9,7 +9,7 @@ export function useRequired() {
   const router = useRouter()
   const path = usePathname()
   const redirectTo = useCallback(
-    () => whenOnline(() => router.replace(`/signin?next=${encodeURIComponent(path)}`)),
+    () => whenOnline(() => router.replace(`/signin?next=${encodeURIComponent(path ?? '/')}`)),
     [router, path],
   )
   return useRequireSession({ redirectTo })

@@ -8,7 +8,7 @@ import { buildSync } from 'esbuild'
  * client, React, the core) is left out of an entry's own size.
  */
 const limits: [entries: string[], goal: number, limit: number][] = [
-  [['index'], 3_500, 6_100],
+  [['index'], 3_500, 6_150],
   [['fetch'], 600, 600],
   [['apollo'], 700, 700],
   [['urql'], 350, 380],

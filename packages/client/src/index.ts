@@ -15,4 +15,4 @@ export type {
   Status,
   TokenOptions,
 } from './types.ts'
-export type { PageEvent, World } from './world.ts'
+export { browserWorld, type PageEvent, type World } from './world.ts'

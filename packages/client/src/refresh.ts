@@ -80,9 +80,11 @@ export function arrive(tab: Tab, answer: unknown, asked: number, epoch: number):
 
 /** The token is new: asked for in `epoch`, or, without one, told by another tab. */
 export function take(tab: Tab, held: Held, epoch?: number): boolean {
-  tab.become(machine.adopt(tab.state, held, tab.world.now(), epoch))
+  const now = tab.world.now()
+  const { depth, due } = held
+  tab.become(machine.adopt(tab.state, held, now, epoch))
   const isTaken = tab.state.held === held
-  if (isTaken) tab.report({ type: epoch ? 'refreshed' : 'adopted', depth: held.depth })
+  if (isTaken) tab.report({ type: epoch ? 'refreshed' : 'adopted', depth, dueInMs: due - now })
   return isTaken
 }
 

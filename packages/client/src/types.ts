@@ -36,8 +36,7 @@ export interface Identity {
 
 /** For logs and measurements; never awaited. */
 export type SessionEvent =
-  | { readonly type: 'refreshed'; readonly depth: number }
-  | { readonly type: 'adopted'; readonly depth: number }
+  | { readonly type: 'adopted' | 'refreshed'; readonly depth: number; readonly dueInMs: number }
   | { readonly type: 'failed'; readonly error: SessionError; readonly retryInMs: number }
   | { readonly type: 'ended'; readonly reason: EndReason }
   | { readonly type: 'trouble'; readonly error: SessionError }
@@ -65,7 +64,7 @@ export interface SessionOptions {
   onEvent?: (event: SessionEvent) => void
   /** How to open, renew and end the session; cookies by default, `headerTransport()` of `./header` for the article's way. */
   transport?: Transport
-  /** The outside world; the browser by default. */
+  /** The outside world; `browserWorld()` by default, of which a program may replace `fetch`. */
   world?: World
 }
 

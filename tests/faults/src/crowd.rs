@@ -18,7 +18,7 @@ const WIDE: usize = 64;
 /// How many sign up at once.
 const AT_ONCE: usize = 32;
 /// How long the load may stand still before it is given up.
-const STALLED: Duration = Duration::from_mins(2);
+const STALLED: Duration = Duration::from_mins(10);
 
 /// What the clients do.
 #[derive(Debug, Clone)]

@@ -33,7 +33,10 @@ impl Report {
         let rows = [
             ("rotations", facts.rotations),
             ("answers that arrived", facts.answers),
-            ("answers that were lost", facts.lost),
+            (
+                "requests without an answer: cut, given up, refused by a port where nobody listened",
+                facts.lost,
+            ),
             ("answers that said to come back later", facts.unavailable),
             ("races of 64 requests with one token", facts.races),
             ("sessions", findings.sessions as u64),

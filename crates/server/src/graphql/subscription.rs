@@ -24,10 +24,9 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<EventView>> + 'static> {
         let app = app(ctx)?;
         // Before the session is looked up, so that its end is seen either there or here.
-        let events = app.watch().await.map_err(Refused::from)?;
+        let (after, events) = app.watch().await.map_err(Refused::from)?;
         let held = authenticate(ctx).await?;
         let (user, session) = (held.held().user.id, held.held().session.id);
-        let after = app.newest_event().await.map_err(Refused::from)?;
         let first = EventView {
             id: after.to_string(),
             at: rfc3339(app.now()),
@@ -35,7 +34,7 @@ impl Subscription {
             session_id: Some(session.to_string()),
             detail: None,
         };
-        let rest = stream::unfold(Some(events), move |events| next(events, user, after));
+        let rest = stream::unfold(Some(events), move |events| next(events, user));
         Ok(stream::once(ready(Ok(first))).chain(rest))
     }
 }
@@ -43,13 +42,11 @@ impl Subscription {
 async fn next(
     events: Option<Receiver<Event>>,
     user: UserId,
-    after: u64,
 ) -> Option<(Result<EventView>, Option<Receiver<Event>>)> {
     let mut events = events?;
     loop {
         match events.recv().await {
-            // Older ones may come too, where somebody else began to watch before.
-            Ok(event) if event.what.user == user && event.id > after => {
+            Ok(event) if event.what.user == user => {
                 return Some((Ok(EventView::from(event)), Some(events)));
             }
             Ok(_) => (),

@@ -177,8 +177,12 @@ pub trait Store: Send + Sync {
     /// The id of the newest event of all; 0 if there is none.
     async fn newest_event(&self) -> Result<u64, StoreError>;
 
-    /// Everybody's events after that id, oldest first.
+    /// Everybody's events after that id, in the order of their ids. One whose transaction is slower than that of the
+    /// next has an id that was missing before.
     async fn events_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
+
+    /// Those of these events that are there.
+    async fn events_among(&self, ids: &[u64]) -> Result<Vec<Event>, StoreError>;
 
     /// Takes one attempt from the allowance of `subject` (a hash, so that no name or address is stored).
     /// `None` if it is allowed, else how long to wait; a refused attempt takes nothing. Relaxed.

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_server::app::Rotation;
 use countersign_server::config::Config;
-use countersign_server::store::KeyState;
+use countersign_server::store::{EventKind, KeyState};
 use countersign_server::testing::{Schema, TestServer, config};
 use futures_util::future::join_all;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::client::{Client, NAME, signed_up};
+use crate::client::{Client, NAME, PASSWORD, signed_up};
 use crate::listener::Listener;
 
 const GRACE: Duration = Duration::from_secs(30);
@@ -117,4 +118,45 @@ async fn an_end_on_one_reaches_the_stream_of_the_other() {
     let sessions: Vec<_> =
         told.last().unwrap().batch().sessions.iter().map(|(id, _)| id.to_string()).collect();
     assert_eq!(sessions, [session]);
+}
+
+#[tokio::test]
+async fn a_rotation_on_one_is_told_by_the_other() {
+    let Some(nodes) = nodes(|_| ()).await else { return };
+    let (mut listener, _) = Listener::of(&nodes.b).await;
+    assert_eq!(nodes.a.app.rotate_signing_keys(true).await.unwrap(), Rotation::Done);
+    listener.until("keys").await;
+    assert_eq!(nodes.b.app.jwks(), nodes.a.app.jwks());
+}
+
+/// Writes an event of a login in a transaction that goes on, and answers its id.
+const SLOW: &str =
+    "INSERT INTO events (user_id, at, kind) SELECT id, 1800000000000, 'login' FROM users RETURNING id";
+
+#[tokio::test]
+async fn an_event_whose_transaction_was_slower_than_the_next_is_told_too() {
+    let Some(nodes) = nodes(|_| ()).await else { return };
+    let mut ann = signed_up(&nodes.a, json!({})).await;
+    let (before, after) = (nodes.schema.client().await.unwrap(), nodes.schema.client().await.unwrap());
+    let begin = async |client: &tokio_postgres::Client| {
+        client.batch_execute("BEGIN").await.unwrap();
+        u64::try_from(client.query_one(SLOW, &[]).await.unwrap().get::<_, i64>(0)).unwrap()
+    };
+    let first = begin(&before).await;
+    Client::new(&nodes.a).post("/auth/login", json!({ "username": NAME, "password": PASSWORD })).await;
+
+    let (newest, mut events) = nodes.b.app.watch().await.unwrap();
+    assert!(newest > first);
+    let second = begin(&after).await;
+    assert_eq!(ann.post("/auth/logout", json!({})).await.status, 200);
+    let logout = events.recv().await.unwrap();
+    assert_eq!((logout.what.kind, logout.id > second), (EventKind::Logout, true));
+
+    for (client, id) in [(after, second), (before, first)] {
+        client.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(events.recv().await.unwrap().id, id);
+    }
+    let (newest, _events) = nodes.b.app.watch().await.unwrap();
+    assert_eq!(newest, logout.id);
+    assert!(events.try_recv().is_err(), "each is told once");
 }

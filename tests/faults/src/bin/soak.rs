@@ -102,8 +102,9 @@ async fn run(wanted: &Wanted) -> anyhow::Result<()> {
                 }
                 node.start_again().await?;
                 let facts = history.facts();
+                let at = SystemClock.now().since(begun).as_secs();
                 println!(
-                    "{n}: {blow:?} at {} rotations, {} answers, {} lost",
+                    "{n}: {blow:?} after {at} s: {} rotations, {} answers, {} without",
                     facts.rotations, facts.answers, facts.lost
                 );
             }

@@ -1,4 +1,4 @@
-//! Following the outbox.
+//! Following the outbox, and the signing keys, which other processes change as well.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::Hub;
 use crate::app::{App, Error};
 use crate::store::Denied;
 
-/// How often the outbox is read though nothing was heard of a write: how fresh a heartbeat can be.
+/// How often outbox and keys are read though nothing was heard of a write: how fresh a heartbeat can be.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long entries gather after some were told: a thousand logouts a second are no thousand packets to each.
 const GATHER: Duration = Duration::from_millis(3);
@@ -28,12 +28,15 @@ impl App {
         let mut minute = interval(Duration::from_mins(1));
         let (mut writes, mut last, mut failing) = (None, 0, false);
         loop {
-            tokio::select! {
-                () = news(&mut writes) => {}
-                _ = look.tick() => {}
-                _ = minute.tick() => self.hub.each_minute(),
-            }
-            let followed = self.read_outbox(&mut writes, &mut last).await;
+            let looks = tokio::select! {
+                () = news(&mut writes) => false,
+                _ = look.tick() => true,
+                _ = minute.tick() => {
+                    self.hub.each_minute();
+                    true
+                }
+            };
+            let followed = self.read_outbox(&mut writes, &mut last, looks).await;
             match &followed {
                 Ok(_) if failing => tracing::info!("the deny-list is followed again"),
                 Err(error) if !failing => tracing::error!(%error, "the deny-list cannot be followed"),
@@ -47,16 +50,18 @@ impl App {
         }
     }
 
-    /// Reads what is new and tells it; answers whether anything was.
+    /// Reads what is new and tells it; answers whether there were entries. The keys are read where news were not of
+    /// entries, or not only, and whenever it `looks` without news.
     async fn read_outbox(
         &self,
         writes: &mut Option<watch::Receiver<u64>>,
         last: &mut u64,
+        looks: bool,
     ) -> Result<bool, Error> {
         if writes.is_none() {
             *writes = Some(self.store.writes()?);
         }
-        let mut told = false;
+        let (mut told, mut withdrawn) = (false, false);
         let as_of = loop {
             let as_of = self.now();
             let page = if self.hub.is_read() { PAGE } else { FIRST_PAGE };
@@ -67,11 +72,12 @@ impl App {
             self.hub.tell(&batch)?;
             *last = read;
             told = true;
-            if !batch.keys.is_empty() {
-                self.reload_signing_keys().await?;
-            }
+            withdrawn |= !batch.keys.is_empty();
             tokio::task::yield_now().await;
         };
+        if looks || withdrawn || !told {
+            self.reload_signing_keys().await?;
+        }
         self.hub.tell_keys(&self.keyring.loaded());
         self.hub.feed.heartbeat(Heartbeat { as_of, now: self.now() });
         self.hub.as_of.send_replace(as_of);

@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Waker};
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -72,8 +70,8 @@ pub(super) struct Connection {
     client: Client,
     statements: Mutex<HashMap<&'static str, Statement>>,
     said: Arc<Said>,
-    /// Whether the transaction under way has written into the outbox.
-    entries: AtomicBool,
+    /// Whether the transaction under way has written what other nodes are to hear of.
+    news: AtomicBool,
     task: JoinHandle<()>,
 }
 
@@ -107,8 +105,8 @@ impl Connection {
                 heard.message(&message);
             }
         });
-        let entries = AtomicBool::new(false);
-        let open = Self { client, statements: Mutex::default(), said, entries, task };
+        let news = AtomicBool::new(false);
+        let open = Self { client, statements: Mutex::default(), said, news, task };
         open.client.batch_execute(BEGIN).await?;
         Ok(open)
     }
@@ -129,20 +127,14 @@ impl Connection {
         self.said.warnings.load(Ordering::Acquire)
     }
 
-    /// Notes that this transaction writes into the outbox.
-    pub(super) fn note_entries(&self) {
-        self.entries.store(true, Ordering::Relaxed);
+    /// Notes that this transaction writes what other nodes are to hear of: an entry of the outbox, or a key.
+    pub(super) fn note_news(&self) {
+        self.news.store(true, Ordering::Relaxed);
     }
 
     /// Whether it has been noted since it was asked last.
-    pub(super) fn take_entries(&self) -> bool {
-        self.entries.swap(false, Ordering::Relaxed)
-    }
-
-    /// Sends a statement whose outcome nobody waits for.
-    pub(super) fn send(&self, sql: &'static str) {
-        // The first look at it sends it; the connection reads the answer that nobody wants.
-        let _ = std::pin::pin!(self.client.batch_execute(sql)).poll(&mut Context::from_waker(Waker::noop()));
+    pub(super) fn take_news(&self) -> bool {
+        self.news.swap(false, Ordering::Relaxed)
     }
 
     /// Runs statements that have no parameters, and answer nothing.

@@ -105,15 +105,15 @@ impl Database {
                 let answer = statements(Arc::clone(&db), Arc::clone(&with));
                 let news = &database.news;
                 async move {
-                    db.take_entries();
+                    db.take_news();
                     db.batch(durability.begin()).await.map_err(Fault::unbegun)?;
                     let answer = answer.await?;
                     let before = db.warnings();
                     db.batch("COMMIT").await?;
-                    if db.take_entries() {
-                        news.tell(&db);
-                    }
                     let warned = durability == Durability::Durable && db.warnings() != before;
+                    if db.take_news() {
+                        news.tell(&db).await;
+                    }
                     if warned { Err(Fault::Warned) } else { Ok(answer) }
                 }
             };

@@ -18,7 +18,7 @@ pub(super) const ADD_KEY: &str = "INSERT INTO denylist (kind, id, not_after) VAL
 /// Denies every access token of these sessions.
 pub(super) async fn add_sessions(db: &Db, ids: &[SessionId], not_after: Timestamp) -> Result<(), Fault> {
     if !ids.is_empty() {
-        db.note_entries();
+        db.note_news();
         let ids: Vec<_> = ids.iter().map(|id| Bytes(*id.as_bytes())).collect();
         db.execute(ADD_SESSIONS, &[&ids, &At(not_after)]).await?;
     }
@@ -32,14 +32,14 @@ pub(super) async fn add_epoch(
     epoch: Whole,
     not_after: Timestamp,
 ) -> Result<(), Fault> {
-    db.note_entries();
+    db.note_news();
     db.execute(ADD_EPOCH, &[&Bytes(*user.as_bytes()), &epoch, &At(not_after)]).await?;
     Ok(())
 }
 
 /// Denies every access token that this key signed.
 pub(super) async fn add_key(db: &Db, kid: &str, not_after: Timestamp) -> Result<(), Fault> {
-    db.note_entries();
+    db.note_news();
     db.execute(ADD_KEY, &[&kid.as_bytes(), &At(not_after)]).await?;
     Ok(())
 }

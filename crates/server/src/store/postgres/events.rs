@@ -19,6 +19,9 @@ pub(super) const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM events";
 pub(super) const AFTER: &str =
     "SELECT id, at, kind, user_id, session_id, detail FROM events WHERE id > $1 ORDER BY id LIMIT $2";
 
+pub(super) const AMONG: &str =
+    "SELECT id, at, kind, user_id, session_id, detail FROM events WHERE id = ANY($1) ORDER BY id";
+
 /// What [`RECORD`] is given.
 pub(super) fn new(event: &NewEvent) -> Parameters {
     vec![
@@ -53,9 +56,14 @@ pub(super) async fn newest(db: &Db) -> Result<u64, Fault> {
     row.map_or(Ok(0), |row| Columns::of(&row).take::<Whole>().map(|id| id.0))
 }
 
-/// Oldest first. One whose transaction was slower than that of the next is not among them.
+/// In the order of their ids.
 pub(super) async fn after(db: &Db, after: u64, limit: u32) -> Result<Vec<Event>, Fault> {
     db.rows(AFTER, &[&Whole(after), &i64::from(limit)]).await?.iter().map(from_row).collect()
+}
+
+pub(super) async fn among(db: &Db, ids: &[u64]) -> Result<Vec<Event>, Fault> {
+    let ids: Vec<_> = ids.iter().copied().map(Whole).collect();
+    db.rows(AMONG, &[&ids]).await?.iter().map(from_row).collect()
 }
 
 fn from_row(row: &Row) -> Result<Event, Fault> {

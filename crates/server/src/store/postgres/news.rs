@@ -1,4 +1,4 @@
-//! News of entries in the outbox: of this process' own at once, of other nodes' by a notification or by looking.
+//! News of entries in the outbox, and of signing keys: of this process' own at once, of other nodes' by a notification or by looking.
 //!
 //! ```text
 //! our commit ──► told, and NOTIFY ──► the server ──► LISTEN, on the follower's connection of each node ──► told
@@ -6,8 +6,8 @@
 //! ```
 //!
 //! NOTIFY comes after the commit and not in it: transactions that notify commit one after the other, each with its
-//! wait for the disk and for the standby. One that is lost (this process ended in between) delays others by the
-//! quarter of a second after which a follower looks anyway.
+//! wait for the disk and for the standby. It comes before the answer, as a command ends with that. One that is lost
+//! (a crash in between) delays others by the quarter of a second after which a follower looks anyway.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -55,11 +55,12 @@ impl News {
         self.written.subscribe()
     }
 
-    /// This connection has committed entries.
-    pub(super) fn tell(&self, db: &Connection) {
+    /// This connection has committed some.
+    pub(super) async fn tell(&self, db: &Connection) {
         told(&self.written);
         if self.listens {
-            db.send(NOTIFY);
+            // What it tells of is committed, whether it is told or not.
+            let _delayed = db.batch(NOTIFY).await;
         }
     }
 }

@@ -67,6 +67,7 @@ pub(super) async fn rotate(
     if !fits(states, add, moves) {
         return Ok(false);
     }
+    db.note_news();
     for key in add {
         insert(db, key).await?;
     }

@@ -193,6 +193,10 @@ impl Store for PostgresStore {
         self.database.read(|db| async move { events::after(&db, after, limit).await }).await
     }
 
+    async fn events_among(&self, ids: &[u64]) -> Result<Vec<Event>, StoreError> {
+        self.database.read(|db| async move { events::among(&db, ids).await }).await
+    }
+
     async fn attempt(
         &self,
         subject: [u8; 32],

@@ -1,7 +1,7 @@
 //! The audit of each account.
 
 use countersign_core::{SessionId, UserId};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::columns::{At, Columns, Json, Whole, Word};
 use crate::store::{Event, NewEvent};
@@ -46,6 +46,13 @@ pub(super) fn after(db: &Connection, after: u64, limit: u32) -> rusqlite::Result
     )?
     .query_map((Whole(after), limit), from_row)?
     .collect()
+}
+
+pub(super) fn among(db: &Connection, ids: &[u64]) -> rusqlite::Result<Vec<Event>> {
+    let mut event =
+        db.prepare_cached("SELECT id, at, kind, user_id, session_id, detail FROM events WHERE id = ?")?;
+    let found = ids.iter().map(|id| event.query_row([Whole(*id)], from_row).optional());
+    found.filter_map(Result::transpose).collect()
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Event> {

@@ -166,6 +166,10 @@ impl Store for SqliteStore {
         self.readers.read(|db| events::after(db, after, limit))
     }
 
+    async fn events_among(&self, ids: &[u64]) -> Result<Vec<Event>, StoreError> {
+        self.readers.read(|db| events::among(db, ids))
+    }
+
     async fn attempt(
         &self,
         subject: [u8; 32],

@@ -204,4 +204,8 @@ async fn everybodys_events_are_followed_oldest_first(database: Database) {
     let rest = store.events_after(all[0].id, 1).await.unwrap();
     assert_eq!(rest.iter().map(|event| event.id).collect::<Vec<_>>(), [all[1].id], "a page of one");
     assert!(store.events_after(all[2].id, 10).await.unwrap().is_empty());
+    let some = store.events_among(&[all[2].id, all[2].id + 1, all[0].id]).await.unwrap();
+    let mut ids: Vec<_> = some.iter().map(|event| event.id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [all[0].id, all[2].id]);
 }
