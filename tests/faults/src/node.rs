@@ -23,6 +23,8 @@ pub const GRACE: Duration = Duration::from_millis(1_500);
 pub struct Plan {
     /// What `serve` takes besides the flags that every server here has; later ones do not replace those.
     pub flags: Vec<String>,
+    /// The flight time, if it is not [`FLIGHT`]; the grace is three times as long.
+    pub flight: Option<Duration>,
     /// Variables of its environment.
     pub environment: Vec<(OsString, OsString)>,
 }
@@ -70,11 +72,12 @@ impl Node {
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         let log = self.data.with_extension("log");
         let log = std::fs::File::options().create(true).append(true).open(log)?;
+        let flight = self.plan.flight.unwrap_or(FLIGHT);
         let seconds = |span: Duration| format!("{}s", span.as_secs_f64());
         let mut child = Command::new(binary()?)
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--data"])
             .arg(&self.data)
-            .args(["--flight", &seconds(FLIGHT), "--grace", &seconds(GRACE)])
+            .args(["--flight", &seconds(flight), "--grace", &seconds(3 * flight)])
             .args(["--login-account-limit", "off", "--login-address-limit", "off"])
             .args(["--signup-address-limit", "off"])
             .args(&self.plan.flags)
