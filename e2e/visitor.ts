@@ -62,7 +62,8 @@ export class Visitor {
     return this.post('/auth/refresh', {})
   }
 
-  async post<Answer = Session>(path: string, body: unknown): Promise<Answer> {
+  /** Posts, and keeps the cookies that are set. */
+  async send(path: string, body: unknown): Promise<Response> {
     const response = await fetch(this.url + path, {
       method: 'POST',
       headers: {
@@ -76,6 +77,11 @@ export class Visitor {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
       this.cookies.set(name, value)
     }
+    return response
+  }
+
+  async post<Answer = Session>(path: string, body: unknown): Promise<Answer> {
+    const response = await this.send(path, body)
     const answer = await response.json()
     if (!response.ok) throw new Refused(response.status, answer.error)
     return answer

@@ -61,7 +61,7 @@ browser_tools() {
 
 # The proxies that ask a gateway.
 proxy_tools() {
-  need nginx nginx-core && need haproxy haproxy
+  need nginx nginx-core && need haproxy haproxy && need caddy caddy
 }
 
 # What scripts/postgres starts.

@@ -12,6 +12,8 @@ test('23 Next.js: a page of somebody goes on in the browser, and nothing was rot
   await expect(page.getByTestId('notes')).toContainText('Rendered')
   const before = await hint(context)
   app.road.clear()
+  const queries: string[] = []
+  page.on('request', request => request.url().startsWith(app.notes.url) && queries.push(request.method()))
   const answer = await page.reload({ waitUntil: 'commit' })
   expect(await answer?.headerValue('set-cookie')).toBe(null)
   expect(await answer?.headerValue('cache-control')).toMatch(/private.*no-store/)
@@ -20,10 +22,13 @@ test('23 Next.js: a page of somebody goes on in the browser, and nothing was rot
   expect(html).toContain('Rendered')
   expect(html).not.toMatch(/eyJ[\w-]+\.eyJ|cs_rt_/)
   await expect(page.getByTestId('socket')).toHaveText('open')
+  await expect(page.getByTestId('notes')).toContainText('Rendered')
+  // What the server found out is in the browser's cache, which asks for none of it again.
+  expect(queries).not.toContain('POST')
   expect(app.road.count('/auth/mint')).toBe(1)
   expect(app.road.count('/auth/refresh')).toBe(1)
   expect(depth(await hint(context)) - depth(before)).toBe(1)
-  figure('data in the HTML and no token; 1 mint, 1 refresh, depth + 1')
+  figure('data in the HTML and no token, 0 queries again; 1 mint, 1 refresh, depth + 1')
 })
 
 test('24 Next.js: twelve prefetches at once rotate nothing', async ({ app, context, visits, figure }) => {

@@ -1,4 +1,4 @@
-/** nginx and HAProxy ask the gateway, by the very configurations of docs/proxies. */
+/** nginx, HAProxy and Caddy ask the gateway, by the very configurations of docs/proxies. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -42,6 +42,10 @@ before(async () => {
     ['-p', folder, '-c', file, '-g', 'daemon off; pid nginx.pid; error_log stderr;'],
   ])
   proxies.haproxy = await start('haproxy.cfg', file => ['haproxy', ['-db', '-f', file]])
+  proxies.caddy = await start('Caddyfile', file => [
+    'caddy',
+    ['run', '--config', file, '--adapter', 'caddyfile'],
+  ])
 })
 
 after(async () => {
@@ -65,7 +69,8 @@ async function start(file: string, command: (file: string) => [string, string[]]
     await writeFile(join(folder, name), mine)
   }
   const [program, words] = command(join(folder, file))
-  const started = new Program(program, words, {}, folder)
+  // Where Caddy would keep what it keeps.
+  const started = new Program(program, words, { XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }, folder)
   running.push(started)
   await started.listens(port)
   return `http://127.0.0.1:${port}`
@@ -99,7 +104,7 @@ function saw(answer: Answer, start: string): Record<string, string> {
   return Object.fromEntries(pairs.filter(([name]) => name?.replaceAll('_', '-').startsWith(start)))
 }
 
-for (const name of ['nginx', 'haproxy', 'gateway']) {
+for (const name of ['nginx', 'haproxy', 'caddy', 'gateway']) {
   test(`${name}: the API is told who calls, and nothing that the client says of it`, async () => {
     const url = proxies[name] ?? ''
     const [visitor, session] = await Visitor.signedUp(stack.url)
@@ -154,7 +159,7 @@ for (const name of ['nginx', 'haproxy', 'gateway']) {
   })
 }
 
-test('neither nginx nor HAProxy opens a WebSocket, which would outlive its session', async () => {
+test('none of nginx, HAProxy and Caddy opens a WebSocket, which would outlive its session', async () => {
   const [visitor, session] = await Visitor.signedUp(stack.url)
   const upgrade = {
     connection: 'Upgrade',
@@ -165,6 +170,7 @@ test('neither nginx nor HAProxy opens a WebSocket, which would outlive its sessi
   for (const [name, status] of [
     ['nginx', 200],
     ['haproxy', 400],
+    ['caddy', 400],
   ] as const) {
     const asked = request(`${proxies[name]}/graphql`, { headers: { ...known(visitor, session), ...upgrade } })
     const [answer] = (await Promise.race([once(asked.end(), 'response'), once(asked, 'upgrade')])) as [
@@ -219,7 +225,7 @@ test('a gateway that is away lets nobody through', async () => {
   const [visitor, session] = await Visitor.signedUp(stack.url)
   const headers = known(visitor, session)
   await asking.stop()
-  for (const name of ['nginx', 'haproxy']) {
+  for (const name of ['nginx', 'haproxy', 'caddy']) {
     const answer = await ask(proxies[name] ?? '', headers)
     assert.equal(answer.status, 503, name)
     assert.equal(JSON.parse(answer.text).error.code, 'UNAVAILABLE')

@@ -10,7 +10,7 @@ use clap::Args;
 use countersign_core::{Clock, SystemClock};
 use countersign_server::app::App;
 use countersign_server::config::{Config, Database};
-use countersign_server::store::sqlite;
+use countersign_server::store::sqlite::{self, OpenError};
 
 use crate::open::{self, Place};
 use crate::{config, print};
@@ -30,6 +30,9 @@ pub(crate) struct Backup {
 pub(crate) struct Restore {
     /// The copy, which stays as it is.
     file: PathBuf,
+    /// Let sessions live on that have not ended since, by the journal; without one this is refused.
+    #[arg(long)]
+    keep_sessions: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -58,7 +61,7 @@ pub(crate) fn backup(Backup { file, force, place }: Backup) -> anyhow::Result<Ex
 }
 
 /// Puts a copy in the place of the database, once it has been found good. Until then nothing is changed.
-pub(crate) async fn restore(Restore { file, place }: Restore) -> anyhow::Result<ExitCode> {
+pub(crate) async fn restore(Restore { file, keep_sessions, place }: Restore) -> anyhow::Result<ExitCode> {
     let config = place.load()?;
     let database = embedded(&config)?;
     if !file.exists() {
@@ -78,27 +81,60 @@ pub(crate) async fn restore(Restore { file, place }: Restore) -> anyhow::Result<
     // Of a restore that was cut short.
     sqlite::remove(&copy);
     sqlite::copy(&file, &copy).with_context(|| file.display().to_string())?;
-    let restored = prepare(config, &copy).await.with_context(|| file.display().to_string());
-    let ended = restored.inspect_err(|_| sqlite::remove(&copy))?;
+    let restored = async {
+        sqlite::examine(&copy)?;
+        if keep_sessions { keep(config, &copy, &database).await } else { end(config, &copy).await }
+    };
+    let outcome = restored.await.with_context(|| file.display().to_string());
+    let outcome = outcome.inspect_err(|_| sqlite::remove(&copy))?;
 
     let aside = named(&database, &format!("before-{}", SystemClock.now().as_millis()));
     let replaced = database.exists();
     sqlite::replace(&database, &copy, &aside).with_context(|| database.display().to_string())?;
-    print::line(format_args!("{}: restored; sessions ended: {ended}", database.display()))?;
+    print::line(format_args!("{}: restored; {outcome}", database.display()))?;
     if replaced {
         print::line(format_args!("{}: what was there before", aside.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sees whether the copy is good, and ends what must not live on in it.
-async fn prepare(config: Config, copy: &Path) -> anyhow::Result<usize> {
-    sqlite::examine(copy)?;
-    let app: Arc<App> = open::app_on(config::check(config, 4000)?, copy).await?;
+/// Ends whatever lives in the copy, after the journal has told it what else has changed; or without.
+async fn end(mut config: Config, copy: &Path) -> anyhow::Result<String> {
+    let app = match open_copy(&config, copy).await {
+        Err(error) if error.downcast_ref().is_some_and(|error| matches!(error, OpenError::Journal(..))) => {
+            eprintln!(
+                "countersign: {error:#}: passwords, roles and keys are as they were when the copy was made"
+            );
+            eprintln!("countersign: the journal ends here; begin another with --journal and another name");
+            "off".clone_into(&mut config.journal);
+            open_copy(&config, copy).await
+        }
+        opened => opened,
+    }?;
     let ended = app.revoke_everybody().await?;
     // Access tokens of sessions that the copy does not know end, too.
     app.withdraw_signing_keys().await?;
-    Ok(ended)
+    Ok(format!("sessions ended: {ended}"))
+}
+
+/// Lets the journal end what has ended since; or refuses, if that cannot be known.
+async fn keep(config: Config, copy: &Path, database: &Path) -> anyhow::Result<String> {
+    const WITHOUT: &str = "what has ended since the copy was made cannot be known; without --keep-sessions \
+         everybody signs in again";
+    if sqlite::journal_path(copy)?.is_none() || config.journal == "off" {
+        bail!("the copy knows of no journal: {WITHOUT}");
+    }
+    sqlite::renew(copy, SystemClock.now())?;
+    drop(open_copy(&config, copy).await.context(WITHOUT)?);
+    // As far as what it replaces can still be read.
+    if database.exists() && sqlite::is_abreast(copy, database).is_ok_and(|abreast| !abreast) {
+        bail!("the database has ended sessions that are not in this journal: {WITHOUT}");
+    }
+    Ok("sessions live on".to_owned())
+}
+
+async fn open_copy(config: &Config, copy: &Path) -> anyhow::Result<Arc<App>> {
+    open::app_on(config::check(config.clone(), 4000)?, copy).await
 }
 
 /// The database's file, if this is what is backed up by this command.

@@ -34,6 +34,9 @@ pub(crate) struct Flags {
     /// The folder for the master secret, and for the database if it is SQLite.
     #[arg(long, env = "COUNTERSIGN_DATA", value_name = "DIR")]
     pub(crate) data: Option<String>,
+    /// A file that takes down every end before it is answered, so that sessions outlive a restore; or off [default: the one that the database keeps already, if any].
+    #[arg(long, env = "COUNTERSIGN_JOURNAL", value_name = "FILE|off")]
+    pub(crate) journal: Option<String>,
     /// Where everything is kept: sqlite, or postgres://user:password@host:5432/name (in the environment others do not see it).
     #[arg(long, env = "COUNTERSIGN_DATABASE", hide_env_values = true, value_name = "URL")]
     pub(crate) database: Option<String>,

@@ -3,6 +3,7 @@
 mod backup;
 mod config;
 mod doctor;
+mod environment;
 mod gateway;
 mod keys;
 mod layers;
@@ -62,7 +63,7 @@ enum Command {
     Migrate(Place),
     /// Copy the database, beside the running server.
     Backup(backup::Backup),
-    /// Put a copy in the place of the database; everybody signs in again.
+    /// Put a copy in the place of the database; everybody signs in again, unless told otherwise.
     Restore(backup::Restore),
     /// Check configuration, files and database, and say what is wrong.
     Doctor(Place),

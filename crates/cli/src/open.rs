@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use countersign_core::SystemClock;
+use countersign_core::{Clock, SystemClock};
 use countersign_server::app::{App, Deps};
 use countersign_server::config::{Config, Database, Settings};
 use countersign_server::random::{Random, SystemRandom};
 use countersign_server::seal::MasterSecret;
 use countersign_server::store::Store;
 use countersign_server::store::postgres::{self, Options, PostgresStore};
-use countersign_server::store::sqlite::{self, SqliteStore};
+use countersign_server::store::sqlite::{self, Journal, SqliteStore};
 use zeroize::Zeroizing;
 
 use crate::config::{self, Flags};
@@ -104,7 +104,8 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
             let path = database(&settings.data);
             let (master, _) = folder(&settings.data, path.exists())?;
             let lock = lock(&settings.data)?;
-            let store = SqliteStore::open(&path).with_context(|| path.display().to_string())?.holding(lock);
+            let store = journaled(&settings, &path, &master);
+            let store = store.with_context(|| path.display().to_string())?.holding(lock);
             Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random, master }
         }
         Database::Postgres(url) => {
@@ -125,10 +126,41 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
 /// Makes the use cases ready on a database of another name, which belongs to the folder's master secret.
 pub(crate) async fn app_on(settings: Settings, path: &Path) -> anyhow::Result<Arc<App>> {
     let (master, _) = folder(&settings.data, true)?;
-    let store = SqliteStore::open(path)?;
-    let deps =
-        Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
+    let store = Arc::new(journaled(&settings, path, &master)?);
+    let deps = Deps { store, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
     Ok(App::start(settings, deps).await?)
+}
+
+/// Where the journal of the database at `path` is, if it keeps one or is to.
+pub(crate) fn journal(config: &Config, path: &Path) -> anyhow::Result<Option<PathBuf>> {
+    Ok(match config.journal.as_str() {
+        "" if path.exists() => sqlite::journal_path(path)?,
+        "" | "off" => None,
+        // The database remembers it, for whoever opens it from elsewhere.
+        file => Some(std::path::absolute(file).with_context(|| file.to_owned())?),
+    })
+}
+
+/// Opens a database and its journal.
+fn journaled(settings: &Settings, path: &Path, master: &MasterSecret) -> anyhow::Result<SqliteStore> {
+    let Some(journal) = journal(settings, path)? else {
+        if settings.journal == "off" && path.exists() && sqlite::journal_path(path)?.is_some() {
+            tracing::warn!(
+                "the journal ends here: a restore of what was copied until now signs everybody out"
+            );
+            sqlite::forget_journal(path)?;
+        }
+        return Ok(SqliteStore::open(path)?);
+    };
+    let journal = Journal {
+        path: journal,
+        seal: master.journal_seal()?,
+        random: Arc::new(SystemRandom),
+        now: SystemClock.now(),
+        // A copy that is older than every session can be has none to keep.
+        keep: settings.absolute.0.max(settings.remember_absolute.0),
+    };
+    Ok(SqliteStore::open_journaled(path, journal)?)
 }
 
 /// `countersign migrate`, which also makes what is missing.

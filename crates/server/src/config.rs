@@ -22,6 +22,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder for the master secret, and for the database if it is SQLite.
     pub data: PathBuf,
+    /// A file beside the database that takes down every end, for a restore: its path, or `off`; if empty, the one that
+    /// the database keeps already.
+    pub journal: String,
     /// Where everything is kept: `sqlite`, or the URL of a PostgreSQL database.
     pub database: Database,
     /// The most connections to a PostgreSQL database at once.
@@ -110,6 +113,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 4000)),
             data: PathBuf::from("./data"),
+            journal: String::new(),
             database: Database::Sqlite,
             database_connections: 16,
             database_listen: true,
@@ -347,6 +351,10 @@ impl Config {
         fault(
             self.key_rotation.0.is_some_and(|every| every < Duration::from_hours(1)),
             "key_rotation: `off`, or 1h at the least, as that is how long a key is announced before it signs",
+        );
+        fault(
+            !self.journal.is_empty() && matches!(self.database, Database::Postgres(_)),
+            "journal: only for sqlite; PostgreSQL archives its own write-ahead log",
         );
         fault(!(1..=1000).contains(&self.database_connections), "database_connections: from 1 to 1000");
         fault(self.ws_grace.0 > Duration::from_mins(10), "ws_grace: at most 10m");

@@ -3,6 +3,7 @@
 //! ```text
 //! master secret ──HKDF-SHA-256──► "refresh token mac"  ► MacKey
 //!                             ├─► "signing key seal"   ► AES-256-GCM key
+//!                             ├─► "journal seal"       ► JournalSeal, another
 //!                             └─► "proof"              ► stored in the database, to notice another secret
 //! ```
 
@@ -62,14 +63,7 @@ impl MasterSecret {
     /// # Errors
     /// [`SealError`] if the random source or the cipher fails.
     pub fn seal(&self, label: &str, plain: &[u8], random: &dyn Random) -> Result<Vec<u8>, SealError> {
-        let nonce: [u8; NONCE_LEN] = random.bytes().map_err(|_| SealError)?;
-        let mut sealed = nonce.to_vec();
-        let mut body = plain.to_vec();
-        self.cipher()?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(label), &mut body)
-            .map_err(|_| SealError)?;
-        sealed.append(&mut body);
-        Ok(sealed)
+        seal(&self.cipher(b"signing key seal")?, label, plain, random)
     }
 
     /// Opens what [`seal`](Self::seal) made.
@@ -77,19 +71,19 @@ impl MasterSecret {
     /// # Errors
     /// [`SealError`] if it was sealed under another secret or label, or was changed.
     pub fn open(&self, label: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let (nonce, body) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError)?;
-        let mut body = Zeroizing::new(body.to_vec());
-        let plain = self
-            .cipher()?
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(label), &mut body)
-            .map_err(|_| SealError)?
-            .len();
-        body.truncate(plain);
-        Ok(body)
+        open(&self.cipher(b"signing key seal")?, label, sealed)
     }
 
-    fn cipher(&self) -> Result<LessSafeKey, SealError> {
-        let key = self.derive(b"signing key seal")?;
+    /// The seal of the journal's lines.
+    ///
+    /// # Errors
+    /// As [`mac_key`](Self::mac_key).
+    pub fn journal_seal(&self) -> Result<JournalSeal, SealError> {
+        self.cipher(b"journal seal").map(JournalSeal)
+    }
+
+    fn cipher(&self, purpose: &[u8]) -> Result<LessSafeKey, SealError> {
+        let key = self.derive(purpose)?;
         UnboundKey::new(&AES_256_GCM, key.expose()).map(LessSafeKey::new).map_err(|_| SealError)
     }
 
@@ -104,6 +98,41 @@ impl MasterSecret {
         Secret::fill_with(|out| prk.expand(&[purpose], Len32)?.fill(out))
             .map_err(|_: aws_lc_rs::error::Unspecified| SealError)
     }
+}
+
+/// The seal of the journal's lines: whoever has it reads and writes them, and nothing else.
+pub struct JournalSeal(LessSafeKey);
+
+impl JournalSeal {
+    pub(crate) fn seal(&self, label: &str, plain: &[u8], random: &dyn Random) -> Result<Vec<u8>, SealError> {
+        seal(&self.0, label, plain, random)
+    }
+
+    pub(crate) fn open(&self, label: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        open(&self.0, label, sealed)
+    }
+}
+
+fn seal(cipher: &LessSafeKey, label: &str, plain: &[u8], random: &dyn Random) -> Result<Vec<u8>, SealError> {
+    let nonce: [u8; NONCE_LEN] = random.bytes().map_err(|_| SealError)?;
+    let mut sealed = nonce.to_vec();
+    let mut body = plain.to_vec();
+    cipher
+        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(label), &mut body)
+        .map_err(|_| SealError)?;
+    sealed.append(&mut body);
+    Ok(sealed)
+}
+
+fn open(cipher: &LessSafeKey, label: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (nonce, body) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError)?;
+    let mut body = Zeroizing::new(body.to_vec());
+    let plain = cipher
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(label), &mut body)
+        .map_err(|_| SealError)?
+        .len();
+    body.truncate(plain);
+    Ok(body)
 }
 
 #[cfg(test)]

@@ -76,7 +76,10 @@ export async function signOut(tab: Tab, scope: 'all' | 'others' | 'this'): Promi
   const isAll = scope === 'all'
   if (dead) write(tab, isAll ? 'all' : 'out', dead)
   publish(tab)
-  // Called off too late to keep its cookies away, a sign-in may leave a session that nobody wants.
   if (entry) await tab.afterEntry?.catch(() => {})
-  return epoch === tab.state.epoch && leave(tab, isAll, bearer)
+  if (epoch !== tab.state.epoch) return
+  // Called off too late to keep its cookies away, a sign-in leaves a session that nobody wants.
+  const hint = entry && tab.line.hint()
+  if (hint) tab.line.forget(hint.sid)
+  return leave(tab, isAll, bearer)
 }

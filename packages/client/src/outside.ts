@@ -64,7 +64,8 @@ export function listenOutside(tab: Tab): () => void {
       channel.open()
       look(tab)
     } else if (event === 'stored') {
-      const [kind, sid = ''] = value && key === tab.key ? value.split(' ') : []
+      if (!value || key !== tab.key) return
+      const [kind, sid = ''] = value.split(' ')
       if (kind === 'in') look(tab)
       else end(tab, sid, 'other-tab')
       // `hidden` also comes after `gone`, and must not open anything again.

@@ -24,13 +24,14 @@ export function tokenOf(
   const ready = () => {
     const { phase, held, error, retryAt, notBefore } = tab.state
     if (phase === 'signedOut') return null
-    if (held && held !== old) {
-      const isGood = tab.remaining() > Math.min(Math.max(least, wanted.minValidityMs ?? 0), held.life / 5)
-      if (isGood && world.now() >= held.due) become(machine.wanted(tab.state, 1))
-      // A failure is nobody's matter while the token is good.
-      if (isGood || (error && tab.peek())) return held.raw
+    const isNew = held && held !== old
+    if (isNew && tab.remaining() > Math.min(Math.max(least, wanted.minValidityMs ?? 0), held.life / 5)) {
+      if (world.now() >= held.due) become(machine.wanted(tab.state, 1))
+      return held.raw
     }
     become(machine.wanted(tab.state, 2))
+    // A failure is nobody's matter while the token is good.
+    if (isNew && error && tab.peek()) return held.raw
     if (error && (error.action === 'fix' || Math.max(retryAt, notBefore) > giveUp)) throw error
     return undefined
   }

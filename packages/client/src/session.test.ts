@@ -364,7 +364,7 @@ test('a wrong password leaves who is signed in', async () => {
 
 test('a sign-out during a sign-in wins, whenever the answer comes', async () => {
   const { clock, browser, server, open } = await scene({ signedIn: false })
-  const [session] = open()
+  const [session, tab] = open()
   await run(clock, session.start())
   for (const [delay, isDeaf] of [
     [100, false],
@@ -376,6 +376,7 @@ test('a sign-out during a sign-in wins, whenever the answer comes', async () => 
     await clock.advance(delay / 2)
     void session.signOut()
     await run(clock, refused)
+    tab.happen('shown')
     await clock.advance(3_000)
     assert.equal(session.getSnapshot().status, 'signedOut')
     assert.equal(browser.jar.size, 0)
@@ -468,4 +469,18 @@ test('a sign-out that had to wait does not end the session that came after it', 
   assert.equal(one.getSnapshot().status, 'signedIn')
   assert.equal(two.getSnapshot().status, 'signedIn')
   assert.equal([...server.logins.values()].at(-1)?.ended, null)
+})
+
+test('what others keep in storage ends nobody', async () => {
+  const { browser, clock, open } = await scene()
+  const tab = { ...browser.tab(), host: 'app.example' }
+  browser.jar.delete('__Host-cshint')
+  const [session] = open({ authUrl: 'https://auth.example/auth' }, tab)
+  const started = session.start()
+  const { storage } = browser.tab()
+  storage?.setItem('theme', 'dark')
+  storage?.removeItem('countersign:default')
+  await clock.settle()
+  assert.equal(session.getSnapshot().status, 'pending')
+  assert.equal((await run(clock, started)).status, 'signedIn')
 })

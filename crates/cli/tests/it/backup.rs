@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::running::{Server, Visitor, countersign, printed};
+use crate::running::{SOON, Server, Visitor, countersign, printed};
 
 /// Runs a command that must fail with 1; answers what it said.
 fn refused(data: &Path, args: &[&str]) -> String {
@@ -145,4 +146,187 @@ fn a_folder_without_a_database_has_nothing_to_copy() {
     let copy = data.path().join("copy.db");
     assert!(refused(data.path(), &["backup", copy.to_str().unwrap()]).contains("there is no database here"));
     assert!(!copy.exists());
+}
+
+/// Short windows, so that refreshes confirm.
+const WINDOWS: [&str; 4] = ["--flight", "1s", "--grace", "3s"];
+
+/// A server that keeps a journal in `out`.
+fn journaled(data: TempDir, out: &Path) -> Server {
+    let journal = out.join("journal");
+    Server::start_in(data, &[&WINDOWS[..], &["--journal", journal.to_str().unwrap()]].concat())
+}
+
+/// The status of a log-in.
+async fn log_in(server: &Server, email: &str, password: &str) -> u16 {
+    let body = json!({ "username": email, "password": password });
+    let request = reqwest::Client::new().post(format!("{}/auth/login", server.url)).json(&body);
+    request.send().await.unwrap().status().as_u16()
+}
+
+/// What the deny-list stream tells whoever begins to listen, until it has told `what`.
+async fn told(server: &Server, what: &[&str]) {
+    let data = server.data.path();
+    let made =
+        printed(data, &["keys", "service", "add", "--scope", "revocations", "--name", "api", "--json"]);
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let request = reqwest::Client::new().get(format!("{}/auth/revocations", server.url));
+    let mut stream = request.bearer_auth(made["key"].as_str().unwrap()).send().await.unwrap();
+    let mut told = String::new();
+    while !what.iter().all(|what| told.contains(what)) {
+        let some = tokio::time::timeout(SOON, stream.chunk()).await.expect("news");
+        told.push_str(std::str::from_utf8(&some.unwrap().expect("the stream goes on")).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn with_its_journal_honest_sessions_go_on_and_ended_ones_stay_ended() {
+    let out = TempDir::new().unwrap();
+    let copy = out.path().join("copy.db");
+    let copy = copy.to_str().unwrap();
+    let server = journaled(TempDir::new().unwrap(), out.path());
+    let mut visitors = Vec::new();
+    for n in 0..8 {
+        visitors.push(Visitor::sign_up_as(&format!("u{n}@example.com"), &server).await);
+    }
+    // The back-up is made while everybody refreshes.
+    let data = server.data.path().to_owned();
+    let backup = std::thread::spawn({
+        let copy = copy.to_owned();
+        move || printed(&data, &["backup", &copy])
+    });
+    let mut rounds = 0;
+    while rounds < 2 || !backup.is_finished() {
+        for visitor in &mut visitors {
+            visitor.refresh().await;
+        }
+        rounds += 1;
+    }
+    backup.join().unwrap();
+
+    let mut honest = visitors.split_off(3);
+    let [left, revoked, renamed] = &mut visitors[..] else { unreachable!() };
+    assert_eq!(left.log_out().await, 200);
+    printed(server.data.path(), &["sessions", "end", "u1@example.com", revoked.session()]);
+    std::fs::write(server.data.path().join("line"), "another horse battery\n").unwrap();
+    let line = std::fs::File::open(server.data.path().join("line")).unwrap();
+    let mut change =
+        countersign(server.data.path(), &["users", "password", "u2@example.com", "--password-stdin"]);
+    assert!(change.stdin(line).status().unwrap().success());
+    let mut lost = Visitor::sign_up_as("lost@example.com", &server).await;
+    for visitor in &mut honest {
+        let depth = visitor.answer["session"]["depth"].as_u64().unwrap();
+        visitor.refresh_to(depth + 2).await;
+    }
+    let data = server.kill();
+    // As after two hours, of which a session may go unused for one.
+    Connection::open(copy)
+        .unwrap()
+        .execute("UPDATE sessions SET created_at = created_at - 7200000, seen_at = seen_at - 7200000", [])
+        .unwrap();
+
+    let said = printed(data.path(), &["restore", copy, "--keep-sessions"]);
+    assert!(said.contains("restored; sessions live on"), "{said}");
+    let server = Server::start_in(data, &WINDOWS);
+    for visitor in &mut honest {
+        visitor.move_to(&server);
+        let (session, depth) =
+            (visitor.session().to_owned(), visitor.answer["session"]["depth"].as_u64().unwrap());
+        visitor.refresh().await;
+        assert_eq!(visitor.session(), session, "{}", visitor.answer);
+        visitor.refresh_to(depth + 1).await;
+    }
+    told(&server, &[left.session(), revoked.session(), renamed.session()]).await;
+    for visitor in [left, revoked, renamed] {
+        visitor.move_to(&server);
+        visitor.refresh().await;
+        assert_eq!(visitor.answer["error"]["code"], "SESSION_ENDED", "{}", visitor.answer);
+    }
+    assert_eq!(log_in(&server, "u2@example.com", "correct horse battery").await, 401);
+    assert_eq!(log_in(&server, "u2@example.com", "another horse battery").await, 200);
+    lost.move_to(&server);
+    lost.refresh().await;
+    assert_eq!(lost.answer["error"]["code"], "REFRESH_TOKEN_INVALID", "{}", lost.answer);
+}
+
+#[tokio::test]
+async fn a_database_put_back_by_hand_is_told_what_it_lacks() {
+    let out = TempDir::new().unwrap();
+    let copy = out.path().join("copy.db");
+    let server = journaled(TempDir::new().unwrap(), out.path());
+    let mut ann = Visitor::sign_up(&server).await;
+    printed(server.data.path(), &["backup", copy.to_str().unwrap()]);
+    assert_eq!(ann.log_out().await, 200);
+    let data = server.kill();
+    for file in ["countersign.db-wal", "countersign.db-shm"] {
+        std::fs::remove_file(data.path().join(file)).unwrap();
+    }
+    std::fs::copy(&copy, data.path().join("countersign.db")).unwrap();
+    let server = Server::start_in(data, &WINDOWS);
+    ann.move_to(&server);
+    ann.refresh().await;
+    assert_eq!(ann.answer["error"]["code"], "SESSION_ENDED", "{}", ann.answer);
+}
+
+#[tokio::test]
+async fn sessions_are_kept_only_by_the_whole_journal() {
+    let out = TempDir::new().unwrap();
+    let (copy, journal) = (out.path().join("copy.db"), out.path().join("journal"));
+    let restore = ["restore", copy.to_str().unwrap(), "--keep-sessions"];
+    let server = journaled(TempDir::new().unwrap(), out.path());
+    let mut ann = Visitor::sign_up(&server).await;
+    printed(server.data.path(), &["backup", copy.to_str().unwrap()]);
+    printed(server.data.path(), &["sessions", "end", "ann@example.com", "--all"]);
+    printed(server.data.path(), &["users", "disable", "ann@example.com"]);
+    let data = server.kill();
+    let there = names(data.path());
+
+    let whole = std::fs::read_to_string(&journal).unwrap();
+    let lines: Vec<_> = whole.lines().collect();
+    assert_eq!(lines.len(), 3, "a head, and a line for each command");
+    assert!(!whole.contains("ann@") && !whole.contains("ses_"), "{whole}");
+    let other = lines[0].replace("journal 1 ", "journal 1 A");
+    for (text, why) in [
+        (None, "No such file"),
+        (Some(String::new()), "it is no journal"),
+        (Some(whole.replace(lines[0], &other)), "journal"),
+        (Some(format!("{}\n{}\n", lines[0], lines[1])), "ended sessions that are not in this journal"),
+        (
+            Some(format!("{}\n{}\n", lines[0], lines[2])),
+            "it holds lines 1 to 2, and the database has come to 0",
+        ),
+        (Some(format!("{}\n{}x\n{}\n", lines[0], lines[1], lines[2])), "line 1 is damaged"),
+        (Some(format!("{}\n1 {}\n{}\n", lines[0], &lines[2][2..], lines[2])), "line 1 is damaged"),
+    ] {
+        match &text {
+            None => std::fs::remove_file(&journal).unwrap(),
+            Some(text) => std::fs::write(&journal, text).unwrap(),
+        }
+        let said = refused(data.path(), &restore);
+        assert!(said.contains(why) && said.contains("everybody signs in again"), "{text:?}: {said}");
+        assert_eq!(names(data.path()), there, "{text:?}");
+    }
+    std::fs::write(&journal, &whole).unwrap();
+
+    // A server that ended sessions without it has ended it.
+    printed(data.path(), &["restore", restore[1], "--keep-sessions"]);
+    let server = Server::start_in(data, &["--journal", "off"]);
+    printed(server.data.path(), &["users", "disable", "ann@example.com", "--undo"]);
+    let data = server.kill();
+    let said = refused(data.path(), &restore);
+    assert!(said.contains("ended sessions that are not in this journal"), "{said}");
+    let said = printed(data.path(), &["restore", restore[1]]);
+    assert!(said.contains("restored; sessions ended: 0"), "the journal had ended it: {said}");
+
+    // Where it is lost, everybody signs in again, and another begins.
+    std::fs::remove_file(&journal).unwrap();
+    let said = refused(data.path(), &["users", "list"]);
+    assert!(said.contains("journal: No such file"), "{said}");
+    let said = printed(data.path(), &["restore", restore[1]]);
+    assert!(said.contains("restored; sessions ended: 1"), "{said}");
+    let server = journaled(data, out.path());
+    ann.move_to(&server);
+    ann.refresh().await;
+    assert_eq!(ann.answer["error"]["code"], "SESSION_ENDED", "{}", ann.answer);
+    assert!(journal.exists());
 }

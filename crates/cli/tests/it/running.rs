@@ -101,9 +101,12 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     pub(crate) async fn sign_up(server: &Server) -> Self {
+        Self::sign_up_as("ann@example.com", server).await
+    }
+
+    pub(crate) async fn sign_up_as(email: &str, server: &Server) -> Self {
         let http = reqwest::Client::new();
-        let body =
-            json!({ "email": "ann@example.com", "password": "correct horse battery", "mode": "header" });
+        let body = json!({ "email": email, "password": "correct horse battery", "mode": "header" });
         let response = http.post(format!("{}/auth/signup", server.url)).json(&body).send().await.unwrap();
         let fingerprint = response.headers()["set-cookie"].to_str().unwrap();
         let cookie = fingerprint.split(';').next().unwrap().to_owned();
@@ -120,6 +123,23 @@ impl Visitor {
         let body = json!({ "refresh_token": self.answer["refresh_token"] });
         let request = self.http.post(format!("{}/auth/refresh", self.url)).header("Cookie", &self.cookie);
         self.answer = request.json(&body).send().await.unwrap().json().await.unwrap();
+    }
+
+    /// Refreshes until the session has come as deep as that.
+    pub(crate) async fn refresh_to(&mut self, depth: u64) {
+        let refreshed = async {
+            let mut look = tokio::time::interval(Duration::from_millis(50));
+            while self.answer["session"]["depth"].as_u64().expect("a living session") < depth {
+                look.tick().await;
+                let shown = self.answer.clone();
+                self.refresh().await;
+                // A busy machine is no refusal.
+                if self.answer["error"]["code"] == "UNAVAILABLE" {
+                    self.answer = shown;
+                }
+            }
+        };
+        tokio::time::timeout(SOON, refreshed).await.expect("each refresh after the grace confirms");
     }
 
     /// The status of a request that shows the access token.

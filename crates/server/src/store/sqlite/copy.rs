@@ -86,6 +86,7 @@ pub fn examine(path: &Path) -> Result<(), CopyError> {
 /// If a file cannot be moved. Then the old data is still at `path`, or at `aside`, or at both.
 pub fn replace(path: &Path, new: &Path, aside: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
+    settle(new);
     if path.exists() {
         settle(path);
         for suffix in ["", LOG] {

@@ -1,6 +1,10 @@
 //! What the database knows about itself.
 
+use std::path::{Path, PathBuf};
+
 use rusqlite::{Connection, OptionalExtension};
+
+use super::columns::Whole;
 
 /// Stores the proof unless one is there, and answers the one that is there.
 pub(super) fn secret_proof(db: &Connection, proof: [u8; 32]) -> rusqlite::Result<[u8; 32]> {
@@ -49,5 +53,43 @@ pub(super) fn set_number(db: &Connection, key: &str, value: u32) -> rusqlite::Re
         "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (key, value),
     )?;
+    Ok(())
+}
+
+/// The id of the journal, if there is one.
+pub(super) fn journal(db: &Connection) -> rusqlite::Result<Option<[u8; 16]>> {
+    db.query_row("SELECT value FROM meta WHERE key = 'journal'", [], |row| row.get(0)).optional()
+}
+
+/// Where the journal was when it was last opened.
+pub(super) fn journal_path(db: &Connection) -> rusqlite::Result<Option<PathBuf>> {
+    let path = "SELECT value FROM meta WHERE key = 'journal_path'";
+    Ok(db.query_row(path, [], |row| row.get::<_, String>(0)).optional()?.map(PathBuf::from))
+}
+
+/// The number of the last line of the journal that this database has seen.
+pub(super) fn journal_line(db: &Connection) -> rusqlite::Result<u64> {
+    let line = "SELECT value FROM meta WHERE key = 'journal_line'";
+    Ok(db.query_row(line, [], |row| row.get::<_, Whole>(0)).optional()?.map_or(0, |line| line.0))
+}
+
+/// Takes the number of the next line; none if the database has another journal by now.
+pub(super) fn next_journal_line(db: &Connection, id: &[u8; 16]) -> rusqlite::Result<Option<u64>> {
+    let next = "UPDATE meta SET value = value + 1 WHERE key = 'journal_line' \
+         AND (SELECT value FROM meta WHERE key = 'journal') = ? RETURNING value";
+    let line = db.prepare_cached(next)?.query_row([id], |row| row.get::<_, Whole>(0)).optional()?;
+    Ok(line.map(|line| line.0))
+}
+
+pub(super) fn set_journal(db: &Connection, id: &[u8; 16], line: u64, path: &Path) -> rusqlite::Result<()> {
+    let mut set = db.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")?;
+    set.execute(("journal", id))?;
+    set.execute(("journal_line", Whole(line)))?;
+    set.execute(("journal_path", path.to_string_lossy()))?;
+    Ok(())
+}
+
+pub(super) fn forget_journal(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM meta WHERE key IN ('journal', 'journal_line', 'journal_path')", [])?;
     Ok(())
 }

@@ -17,9 +17,14 @@ mod connection;
 mod copy;
 mod denylist;
 mod events;
+mod journal;
+mod journal_file;
+#[cfg(test)]
+mod journal_tests;
 mod meta;
 mod migrate;
 mod readers;
+mod replay;
 mod service_keys;
 mod sessions;
 mod signing_keys;
@@ -33,12 +38,15 @@ mod writer;
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 
-use rusqlite::Connection;
+use countersign_core::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
 
 pub use self::copy::{CopyError, copy, examine, remove, replace};
+pub use self::journal::{Journal, JournalError};
 
 use self::readers::Readers;
 use self::watcher::Watcher;
@@ -52,6 +60,9 @@ pub enum OpenError {
     /// The file or its folder cannot be created, or a thread not be started.
     #[error("the database cannot be opened")]
     Io(#[from] io::Error),
+    /// The journal cannot be used, or not with this database.
+    #[error("the journal {}", .0.display())]
+    Journal(PathBuf, #[source] JournalError),
     /// A newer release has changed the schema in a way that this one cannot work with.
     #[error(
         "the database needs a newer countersign: one that knows schema {needs}, and this one knows {knows}"
@@ -75,6 +86,7 @@ pub struct SqliteStore {
     readers: Readers,
     writer: Writer,
     _checkpointer: Thread,
+    journal: Option<Arc<Mutex<journal::Open>>>,
     _held: Option<File>,
 }
 
@@ -84,29 +96,36 @@ impl SqliteStore {
     /// It blocks for as long as that takes: call it before there is anything to serve.
     ///
     /// # Errors
-    /// See [`OpenError`].
+    /// See [`OpenError`]. A database that keeps a journal must be opened with it.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let connect = {
-            let path = path.to_path_buf();
-            move || connection::open_writer(&path)
-        };
-        Self::open_with(path, connect)
+        Self::open_with(path, connecting(path), None)
+    }
+
+    /// The same with a journal, which begins if the database keeps none. What the journal has and the database has
+    /// not is replayed.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_journaled(path: &Path, journal: Journal) -> Result<Self, OpenError> {
+        Self::open_with(path, connecting(path), Some(journal))
     }
 
     /// Opens it with another way to connect the writer, which tests let fail.
-    fn open_with<C>(path: &Path, connect: C) -> Result<Self, OpenError>
+    fn open_with<C>(path: &Path, connect: C, journal: Option<Journal>) -> Result<Self, OpenError>
     where
         C: Fn() -> rusqlite::Result<Connection> + Send + 'static,
     {
         migrate(path)?;
+        let journal = open_journal(path, journal)?.map(Mutex::new).map(Arc::new);
         let (log, checkpointer) = checkpoint::start(path)?;
         let watcher = Watcher::new(path);
         let written = watcher.written();
         Ok(Self {
             watcher,
             readers: Readers::open(path)?,
-            writer: Writer::start(connect, log, written)?,
+            writer: Writer::start(connect, log, written, journal.clone())?,
             _checkpointer: checkpointer,
+            journal,
             _held: None,
         })
     }
@@ -116,6 +135,63 @@ impl SqliteStore {
     pub fn holding(self, lock: File) -> Self {
         Self { _held: Some(lock), ..self }
     }
+}
+
+fn connecting(path: &Path) -> impl Fn() -> rusqlite::Result<Connection> + Send + 'static {
+    let path = path.to_path_buf();
+    move || connection::open_writer(&path)
+}
+
+fn open_journal(path: &Path, journal: Option<Journal>) -> Result<Option<journal::Open>, OpenError> {
+    let mut db = connection::open_writer(path)?;
+    db.pragma_update(None, "synchronous", "full")?;
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let Some(journal) = journal else {
+        if meta::journal(&transaction)?.is_none() {
+            return Ok(None);
+        }
+        let path = meta::journal_path(&transaction)?.unwrap_or_default();
+        return Err(OpenError::Journal(path, JournalError::Wanted));
+    };
+    let open = journal::Open::of(&transaction, journal)?;
+    transaction.commit()?;
+    Ok(Some(open))
+}
+
+/// Where the database's journal was when it was last opened, if it keeps one.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn journal_path(path: &Path) -> Result<Option<PathBuf>, OpenError> {
+    let db = connection::open_reader(path)?;
+    Ok(if meta::is_ours(&db)? { meta::journal_path(&db)? } else { None })
+}
+
+/// Lets the database keep no journal any more. What was in it is no longer part of it.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn forget_journal(path: &Path) -> Result<(), OpenError> {
+    let db = connection::open_writer(path)?;
+    db.pragma_update(None, "synchronous", "full")?;
+    Ok(meta::forget_journal(&db)?)
+}
+
+/// Whether the database at `path` has seen nothing that the one at `copy` has not, by the journal that both keep.
+///
+/// # Errors
+/// If one of them cannot be read.
+pub fn is_abreast(copy: &Path, path: &Path) -> Result<bool, OpenError> {
+    let (copy, db) = (connection::open_reader(copy)?, connection::open_reader(path)?);
+    Ok(meta::journal(&copy)? == meta::journal(&db)? && meta::journal_line(&copy)? >= meta::journal_line(&db)?)
+}
+
+/// Begins the idle time of the sessions in a copy anew, as it cannot know who has used theirs since.
+///
+/// # Errors
+/// If the copy cannot be written.
+pub fn renew(copy: &Path, now: Timestamp) -> Result<(), OpenError> {
+    Ok(replay::renew(&connection::open_writer(copy)?, now)?)
 }
 
 /// Creates or migrates the database at `path` and answers the number of its schema.

@@ -61,7 +61,7 @@ async fn writes_fail_on_a_full_disk_and_work_again_when_there_is_room() {
             Ok(db)
         }
     };
-    let store = SqliteStore::open_with(&path, connect).unwrap();
+    let store = SqliteStore::open_with(&path, connect, None).unwrap();
 
     let mut written = 0;
     while store.record(event()).await.is_ok() {
@@ -93,7 +93,7 @@ async fn writes_fail_on_a_read_only_file_and_work_again_when_it_is_not() {
             }
         }
     };
-    let store = SqliteStore::open_with(&path, connect).unwrap();
+    let store = SqliteStore::open_with(&path, connect, None).unwrap();
     for _ in 0..3 {
         let refused = store.record(event()).await.unwrap_err();
         assert!(refused.to_string().contains("readonly"), "{refused}");
@@ -118,7 +118,7 @@ async fn a_failed_commit_is_an_error_for_every_job_of_it() {
             Ok(db)
         }
     };
-    let store = SqliteStore::open_with(&path, connect).unwrap();
+    let store = SqliteStore::open_with(&path, connect, None).unwrap();
     let (started, running) = tokio::sync::oneshot::channel();
     let (go, wait) = std::sync::mpsc::channel();
     let busy = store.writer.write(Relaxed, move |_| {
@@ -206,6 +206,7 @@ fn every_statement_can_be_prepared() {
     let (_folder, path) = folder();
     migrate(&path).unwrap();
     let db = connection::open_writer(&path).unwrap();
+    db.execute_batch(replay::WATCH).unwrap();
     for sql in statements::of("sqlite") {
         if let Err(error) = db.prepare(&sql) {
             panic!("{sql}: {error}");

@@ -1,5 +1,6 @@
 //! The use cases, and how durable each write is.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -240,6 +241,16 @@ impl Store for SqliteStore {
     }
 
     async fn sweep(&self, now: Timestamp, keep_ended: Duration) -> Result<u64, StoreError> {
-        self.writer.write(Relaxed, move |db| sweep::sweep(db, now, keep_ended)).await
+        let journal = self.journal.clone();
+        self.writer
+            .write(Relaxed, move |db| {
+                if let Some(journal) = journal {
+                    let rotated = journal.lock().unwrap_or_else(PoisonError::into_inner).rotate(db, now);
+                    // It grows until that works; what it is for is told by those who append.
+                    rotated.unwrap_or_else(|error| tracing::warn!(%error, "the journal was not rotated"));
+                }
+                sweep::sweep(db, now, keep_ended)
+            })
+            .await
     }
 }

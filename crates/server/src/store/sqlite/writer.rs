@@ -1,14 +1,15 @@
 //! The one thread that writes, many jobs to a commit.
 //!
 //! ```text
-//! callers ──► queue ──► BEGIN IMMEDIATE · job · job · job · COMMIT ──► answers
-//!                       each job in its own savepoint
+//! callers ──► queue ──► BEGIN IMMEDIATE · job · job · job · line of the journal · COMMIT ──► answers
+//!                       each job in its own savepoint       if there is one, and anything to take down
 //! ```
 //!
 //! What waits in the queue goes into one transaction, so that the more callers there are, the fewer syncs each
 //! costs. An answer is given after the commit, and a job that was queued is carried out even if its caller
 //! has gone away by then.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -16,8 +17,9 @@ use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Log;
+use super::journal;
 use super::watcher::Written;
-use super::{OpenError, Thread};
+use super::{OpenError, Thread, replay};
 use crate::store::StoreError;
 
 /// How many jobs may wait. More would only wait longer.
@@ -46,13 +48,18 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread, which calls `connect` for its first connection and, after a batch that failed, for
-    /// a new one. `written` is told of durable commits.
-    pub(super) fn start<C>(connect: C, log: Log, written: Written) -> Result<Self, OpenError>
+    /// a new one. `written` is told of durable commits; `journal` gets a line before each commit that ends something.
+    pub(super) fn start<C>(
+        connect: C,
+        log: Log,
+        written: Written,
+        journal: Option<Arc<Mutex<journal::Open>>>,
+    ) -> Result<Self, OpenError>
     where
         C: Fn() -> rusqlite::Result<Connection> + Send + 'static,
     {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let session = Session { connect, open: None, log, written, failing: false };
+        let session = Session { connect, open: None, log, written, journal, failing: false };
         let thread = Thread::start("writer", move || session.run(queue))?;
         Ok(Self { jobs, _thread: thread })
     }
@@ -123,6 +130,7 @@ struct Session<C> {
     open: Option<Database>,
     log: Log,
     written: Written,
+    journal: Option<Arc<Mutex<journal::Open>>>,
     failing: bool,
 }
 
@@ -130,6 +138,7 @@ struct Database {
     db: Connection,
     /// What `synchronous` stands at.
     durability: Durability,
+    journal: Option<Arc<Mutex<journal::Open>>>,
 }
 
 impl<C: Fn() -> rusqlite::Result<Connection>> Session<C> {
@@ -167,7 +176,11 @@ impl<C: Fn() -> rusqlite::Result<Connection>> Session<C> {
         let mut db = (self.connect)()?;
         self.log.follow(&mut db)?;
         db.pragma_update(None, "synchronous", "full")?;
-        Ok(self.open.insert(Database { db, durability: Durability::Durable }))
+        let journal = self.journal.clone();
+        if journal.is_some() {
+            db.execute_batch(replay::WATCH)?;
+        }
+        Ok(self.open.insert(Database { db, durability: Durability::Durable, journal }))
     }
 
     /// One line when it begins and one when it ends, however many writes fail between.
@@ -206,6 +219,9 @@ impl Database {
                 *failed = Some(error);
             }
             self.step("RELEASE job")?;
+        }
+        if let Some(journal) = &self.journal {
+            journal.lock().unwrap_or_else(PoisonError::into_inner).write(&self.db)?;
         }
         self.step("COMMIT")
     }
