@@ -16,7 +16,7 @@ let stack: Stack
 let notes: Notes
 const running: [Client, Login, Asking][] = []
 before(async () => {
-  stack = await Stack.start({ 'access-ttl': '3s', flight: '0.3s', grace: '1s', 'ws-grace': '0.5s' })
+  stack = await Stack.start({ 'access-ttl': '3s', 'ws-grace': '0.5s' })
   notes = await Notes.start(stack, { 'ws-grace': '0.5s' })
   for (const client of clients) {
     const login = await Login.open(stack.url, notes)

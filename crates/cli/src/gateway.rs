@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::layers::{Faults, Layers};
-use crate::{print, serve};
+use crate::{environment, print, serve};
 
 /// What the help text ends with.
 pub(crate) const WORDS: &str = "\
@@ -56,10 +56,10 @@ pub(crate) struct GatewayFlags {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     trusted_proxies: Vec<String>,
 
-    /// The auth server's URL, as its tokens name it.
+    /// The auth server's URL, as its tokens name it; required.
     #[arg(long, env = "COUNTERSIGN_GATEWAY_ISSUER", value_name = "URL")]
     issuer: Option<String>,
-    /// A service key of the auth server with the scope revocations.
+    /// A service key of the auth server with the scope revocations; required, here or in a file.
     #[arg(long, env = "COUNTERSIGN_GATEWAY_SERVICE_KEY", value_name = "KEY")]
     service_key: Option<String>,
     /// A file with the service key.
@@ -150,6 +150,7 @@ impl GatewayFlags {
 
 pub(crate) async fn run(flags: GatewayFlags) -> anyhow::Result<ExitCode> {
     serve::log();
+    environment::warn(std::env::vars_os());
     let config = flags.load()?;
     let mut bound = bind(config.listen).await?;
     if let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) {

@@ -3,6 +3,7 @@
 mod backup;
 mod config;
 mod doctor;
+mod environment;
 mod gateway;
 mod keys;
 mod layers;

@@ -52,7 +52,8 @@ fn settings() -> anyhow::Result<String> {
          A flag wins over the environment, the environment over the TOML file (`--config FILE`), and that over the \
          default. In the file a setting has the name of the first column. Times are a number and a unit: `ms`, `s`, \
          `m`, `h`, `d`. `COUNTERSIGN_MASTER_SECRET` (32 bytes in base64) replaces the file `master.secret` of the \
-         data folder; it is no flag, as arguments of a process can be read by others.\n\n";
+         data folder; it is no flag, as arguments of a process can be read by others. A name in the file that is no \
+         setting is refused; a variable `COUNTERSIGN_…` that is none is warned of at the start.\n\n";
     table::<Config>(begin, &Flags::augment_args(Command::new("countersign")))
 }
 

@@ -10,10 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{self, Flags};
-use crate::{open, print};
+use crate::{environment, open, print};
 
 pub(crate) async fn run(flags: Flags) -> anyhow::Result<ExitCode> {
     log();
+    environment::warn(std::env::vars_os());
     let config = flags.load()?;
     let listen = config.listen;
     let mut bound = Bound::new(listen).await.with_context(|| format!("cannot listen on {listen}"))?;

@@ -15,6 +15,9 @@ use crate::wire::{Fate, Lost, Reply, Wire};
 const REFRESH: &str = "__Host-csrt";
 /// How long a sign-up may take: a password is hashed, and others are before it.
 const HASHED_WITHIN: Duration = Duration::from_mins(1);
+/// How long a logout may take: it waits for the disk, or for a standby, and others are before it. Who gave up
+/// earlier and came again would only make the queue longer.
+const LEFT_WITHIN: Duration = Duration::from_secs(20);
 /// For how long a client goes on trying before a run is given up: a server that is killed again and again on a machine
 /// that does much else may not answer for minutes.
 const GIVE_UP: Duration = Duration::from_mins(10);
@@ -216,7 +219,7 @@ impl Client {
     /// One logout; whether it was answered.
     pub async fn ask_to_log_out(&self, fate: Fate) -> anyhow::Result<bool> {
         self.history.facts().leaving(&self.session);
-        let reply = self.post_as_sdk("/auth/logout", &json!({}), fate).await;
+        let reply = self.post("/auth/logout", &json!({}), LEFT_WITHIN, fate).await;
         match self.read(reply)? {
             Some(Ok(_)) => {
                 self.history.facts().left(&self.session);
@@ -244,6 +247,19 @@ impl Client {
             }
         };
         tokio::time::timeout(GIVE_UP, trying).await.context("no question for an access token was answered")
+    }
+
+    /// One request with everything that the jar holds. The history is not told.
+    pub async fn ask(&self, wire: &Wire, method: &str, path: &str, body: &Value) -> Result<Reply, Lost> {
+        wire.ask(&self.request(method, path, &body.to_string()), Fate::Whole).await
+    }
+
+    /// A log-in of the same account, of which the history is not told.
+    pub async fn ask_to_log_in(&self, wire: &Wire) -> Result<Reply, Lost> {
+        let body = json!({ "email": self.email, "password": self.password });
+        Self { jar: BTreeMap::new(), access: String::new(), ..self.clone() }
+            .ask(wire, "POST", "/auth/login", &body)
+            .await
     }
 
     /// The last look at the session: a refresh, and the newest access token.
@@ -287,7 +303,8 @@ impl Client {
         facts.answers += 1;
         match reply.status {
             200 | 201 => Ok(Some(Ok(reply))),
-            503 => {
+            // The others are of a proxy whose server went away.
+            502..=504 => {
                 facts.unavailable += 1;
                 Ok(None)
             }

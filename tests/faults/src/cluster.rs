@@ -167,6 +167,12 @@ impl Cluster {
         if self.primary == 0 { second } else { first }
     }
 
+    /// Where a node finds the one that takes writes: what is set there happens to its connections.
+    pub fn front(&self) -> &Proxy {
+        let [first, second] = &self.fronts;
+        if self.primary == 0 { first } else { second }
+    }
+
     /// From now on the standby hears nothing. What was committed without waiting for it will be lost.
     pub fn part(&self) {
         self.link.set(Way::Held);

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::client::{Client, Outcome};
 use crate::history::History;
 use crate::judge::{Findings, judge};
-use crate::node::{FLIGHT, GRACE};
+use crate::node::FLIGHT;
 use crate::wire::Wire;
 
 /// How many requests a race has.
@@ -49,6 +49,7 @@ pub struct Crowd {
     /// The way to the server.
     pub wire: Arc<Wire>,
     habits: Habits,
+    flight: Duration,
     random: fastrand::Rng,
     clients: Vec<Client>,
     /// Sessions that ended, with the jar that they had.
@@ -58,10 +59,16 @@ pub struct Crowd {
 impl Crowd {
     /// Everybody signs up at the server on this port.
     pub async fn gather(port: u16, habits: Habits, seed: u64) -> anyhow::Result<Self> {
+        Self::gather_with(port, habits, seed, FLIGHT).await
+    }
+
+    /// The same, at a server with this flight time.
+    pub async fn gather_with(port: u16, habits: Habits, seed: u64, flight: Duration) -> anyhow::Result<Self> {
         let mut crowd = Self {
             history: Arc::default(),
-            wire: Arc::new(Wire::new(port, FLIGHT)),
+            wire: Arc::new(Wire::new(port, flight)),
             habits,
+            flight,
             random: fastrand::Rng::with_seed(seed),
             clients: Vec::new(),
             past: Vec::new(),
@@ -96,6 +103,7 @@ impl Crowd {
                 past: Vec::new(),
                 stolen: None,
                 habits: self.habits.clone(),
+                grace: 3 * self.flight,
                 random: self.random.fork(),
             };
             tasks.spawn(person.live(Arc::clone(&over)));
@@ -149,7 +157,7 @@ impl Crowd {
         while let Some(done) = tasks.join_next().await {
             done??;
         }
-        let findings = judge(&self.history.facts(), FLIGHT);
+        let findings = judge(&self.history.facts(), self.flight);
         let faults: Vec<_> = findings.faults.iter().take(20).map(ToString::to_string).collect();
         ensure!(faults.is_empty(), "{} faults:\n{}", findings.faults.len(), faults.join("\n"));
         Ok(findings)
@@ -178,13 +186,14 @@ struct Person {
     /// A copy of the jar, and the depth from which on it is old.
     stolen: Option<(Client, u32)>,
     habits: Habits,
+    grace: Duration,
     random: fastrand::Rng,
 }
 
 impl Person {
     async fn live(mut self, over: Arc<AtomicBool>) -> anyhow::Result<Self> {
         // Else all would refresh in step.
-        tokio::time::sleep(GRACE.mul_f64(self.random.f64())).await;
+        tokio::time::sleep(self.grace.mul_f64(self.random.f64())).await;
         while !over.load(Ordering::Relaxed) {
             if self.random.f64() < self.habits.races {
                 self.client.race(WIDE, self.habits.lost, &mut self.random).await?;
@@ -208,7 +217,7 @@ impl Person {
     /// Longer than the grace, so that the next refresh confirms; now and then within it.
     async fn rest(&mut self) {
         let part = if self.random.f64() < 0.1 { self.random.f64() } else { 1.01 + self.random.f64() / 10.0 };
-        tokio::time::sleep(GRACE.mul_f64(part)).await;
+        tokio::time::sleep(self.grace.mul_f64(part)).await;
     }
 
     async fn sign_in_again(&mut self) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use tempfile::TempDir;
 
 use crate::cluster::Cluster;
@@ -42,7 +43,12 @@ pub async fn fail_overs(times: u64, habits: Habits, seed: u64) -> anyhow::Result
     let disturbed = async {
         for time in 1..=times {
             let rotations = history.facts().rotations;
+            let ends = history.facts().ends();
             reached(&history, rotations + clients / 2).await?;
+            // What waited for the standby has its turn, on a slow machine too.
+            while history.facts().ends() == ends {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             cluster.part();
             tokio::time::sleep(UNHEARD).await;
             cluster.fail_over().await?;
@@ -54,7 +60,7 @@ pub async fn fail_overs(times: u64, habits: Habits, seed: u64) -> anyhow::Result
         // Else nothing was lost that anybody could have noticed.
         cluster.primary().until("SELECT 1 FROM events WHERE kind = 'adopt'").await
     };
-    crowd.go_on(0, disturbed).await?;
+    crowd.go_on(0, disturbed).await.with_context(|| node.last_words())?;
     let history = Arc::clone(&crowd.history);
     let findings = crowd.conclude().await?;
     let rows = cluster.primary().rows("SELECT count(*) FROM events WHERE kind = 'adopt'").await?;

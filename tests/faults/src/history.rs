@@ -139,6 +139,11 @@ impl Facts {
         self.life(session).left.get_or_insert(got);
     }
 
+    /// How many sessions are over, as somebody was told.
+    pub fn ends(&self) -> usize {
+        self.sessions.values().filter(|life| life.left.is_some()).count()
+    }
+
     /// An access token of the session was shown, and answered so.
     pub fn showed_access(&mut self, session: &str, sent: Tick, status: u16) {
         self.life(session).shown_access = Some((sent, status));

@@ -16,10 +16,12 @@
 #![expect(clippy::exhaustive_enums, reason = "its users are the tests beside it")]
 #![expect(clippy::missing_errors_doc, reason = "whatever fails here fails the test, with its reason")]
 
+pub mod balancer;
 pub mod client;
 pub mod cluster;
 pub mod crowd;
 pub mod failover;
+pub mod gateway;
 pub mod history;
 pub mod judge;
 pub mod node;

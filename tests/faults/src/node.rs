@@ -23,8 +23,12 @@ pub const GRACE: Duration = Duration::from_millis(1_500);
 pub struct Plan {
     /// What `serve` takes besides the flags that every server here has; later ones do not replace those.
     pub flags: Vec<String>,
+    /// The flight time, if it is not [`FLIGHT`]; the grace is three times as long.
+    pub flight: Option<Duration>,
     /// Variables of its environment.
     pub environment: Vec<(OsString, OsString)>,
+    /// Another program than the one that is tried: an older version.
+    pub program: Option<OsString>,
 }
 
 impl Plan {
@@ -56,7 +60,12 @@ pub struct Node {
 impl Node {
     /// Starts a server on this folder and any free port.
     pub async fn start(data: &Path, plan: Plan) -> anyhow::Result<Self> {
-        let mut node = Self { data: data.to_owned(), plan, port: 0, running: None };
+        Self::start_at(data, 0, plan).await
+    }
+
+    /// The same on this port, for a server that names another as its issuer's.
+    pub async fn start_at(data: &Path, port: u16, plan: Plan) -> anyhow::Result<Self> {
+        let mut node = Self { data: data.to_owned(), plan, port, running: None };
         node.start_again().await?;
         Ok(node)
     }
@@ -70,11 +79,13 @@ impl Node {
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         let log = self.data.with_extension("log");
         let log = std::fs::File::options().create(true).append(true).open(log)?;
+        let flight = self.plan.flight.unwrap_or(FLIGHT);
         let seconds = |span: Duration| format!("{}s", span.as_secs_f64());
-        let mut child = Command::new(binary()?)
+        let program = self.plan.program.clone().map_or_else(binary, |program| Ok(program.into()))?;
+        let mut child = Command::new(program)
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--data"])
             .arg(&self.data)
-            .args(["--flight", &seconds(FLIGHT), "--grace", &seconds(GRACE)])
+            .args(["--flight", &seconds(flight), "--grace", &seconds(3 * flight)])
             .args(["--login-account-limit", "off", "--login-address-limit", "off"])
             .args(["--signup-address-limit", "off"])
             .args(&self.plan.flags)
@@ -94,9 +105,16 @@ impl Node {
         let Some(port) = line.trim_end().rsplit(':').next().and_then(|port| port.parse().ok()) else {
             bail!("the server does not start; its last words:\n{}", self.last_words());
         };
-        self.port = port;
+        if self.port == 0 {
+            self.port = port;
+        }
         self.running = Some((child, stdout));
         Ok(())
+    }
+
+    /// From the next start on it is the version that is tried.
+    pub fn become_current(&mut self) {
+        self.plan.program = None;
     }
 
     /// Ends the server in the middle of whatever it does.
@@ -112,6 +130,21 @@ impl Node {
             bail!("the server ended with {status}; its last words:\n{}", self.last_words());
         }
         Ok(())
+    }
+
+    /// Runs a command beside the server; what it printed.
+    pub async fn command(&self, words: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new(binary()?)
+            .args(words)
+            .env("COUNTERSIGN_DATA", &self.data)
+            .envs(self.plan.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        if !output.status.success() {
+            bail!("{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Holds the server still, or lets it go on.
@@ -155,7 +188,7 @@ impl Node {
 
 /// The server's program: `COUNTERSIGN_BIN`, or what was built beside this one.
 #[expect(clippy::disallowed_methods, reason = "which program is tried, the environment says")]
-fn binary() -> anyhow::Result<PathBuf> {
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     if let Some(named) = std::env::var_os("COUNTERSIGN_BIN") {
         return Ok(named.into());
     }

@@ -35,6 +35,8 @@ pub struct Proxy {
     pub port: u16,
     leads: watch::Sender<u16>,
     way: watch::Sender<Way>,
+    /// Whoever has a connection hears of it when it is to end.
+    cuts: watch::Sender<()>,
     accepting: JoinHandle<()>,
 }
 
@@ -44,13 +46,19 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let own = listener.local_addr()?.port();
         let (leads, way) = (watch::Sender::new(port), watch::Sender::new(Way::Open));
-        let accepting = tokio::spawn(accept(listener, leads.subscribe(), way.subscribe()));
-        Ok(Self { port: own, leads, way, accepting })
+        let cuts = watch::Sender::new(());
+        let accepting = tokio::spawn(accept(listener, leads.subscribe(), way.subscribe(), cuts.subscribe()));
+        Ok(Self { port: own, leads, way, cuts, accepting })
     }
 
     /// New connections lead there from now on.
     pub fn lead_to(&self, port: u16) {
         self.leads.send_replace(port);
+    }
+
+    /// Cuts every connection that is open.
+    pub fn cut(&self) {
+        self.cuts.send_replace(());
     }
 
     /// From now on, for what is open too.
@@ -66,14 +74,30 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, leads: watch::Receiver<u16>, way: watch::Receiver<Way>) {
-    while let Ok((client, _)) = listener.accept().await {
+async fn accept(
+    listener: TcpListener,
+    leads: watch::Receiver<u16>,
+    way: watch::Receiver<Way>,
+    cuts: watch::Receiver<()>,
+) {
+    loop {
+        let Ok((client, _)) = listener.accept().await else {
+            // Too many files, or a client that left: the next one may be let in.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
         let there = SocketAddr::from((Ipv4Addr::LOCALHOST, *leads.borrow()));
-        tokio::spawn(join(client, there, way.clone()));
+        tokio::spawn(join(client, there, way.clone(), cuts.clone()));
     }
 }
 
-async fn join(mut client: TcpStream, there: SocketAddr, way: watch::Receiver<Way>) {
+async fn join(
+    mut client: TcpStream,
+    there: SocketAddr,
+    way: watch::Receiver<Way>,
+    mut cuts: watch::Receiver<()>,
+) {
+    cuts.mark_unchanged();
     if *way.borrow() == Way::Shut {
         return;
     }
@@ -84,6 +108,7 @@ async fn join(mut client: TcpStream, there: SocketAddr, way: watch::Receiver<Way
     tokio::select! {
         _ = pump(from_client, to_server, way.clone(), false) => (),
         _ = pump(from_server, to_client, way.clone(), true) => (),
+        _ = cuts.changed() => (),
     }
 }
 

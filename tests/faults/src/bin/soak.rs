@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use countersign_core::{Clock, SystemClock};
@@ -17,6 +18,8 @@ struct Wanted {
     /// `kill -9`; then restarts by `SIGTERM`; then power cuts.
     faults: [u64; 3],
     clients: u64,
+    /// In milliseconds.
+    flight: u64,
     /// Whether the result goes into the document.
     keep: bool,
 }
@@ -35,7 +38,14 @@ fn main() -> anyhow::Result<()> {
 
 fn wanted() -> anyhow::Result<Wanted> {
     let seed = SystemClock.now().as_millis();
-    let mut wanted = Wanted { seed, rotations: 1_000_000, faults: [200, 0, 0], clients: 2_000, keep: false };
+    let mut wanted = Wanted {
+        seed,
+        rotations: 1_000_000,
+        faults: [200, 0, 0],
+        clients: 2_000,
+        flight: 1_000,
+        keep: false,
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let [kills, restarts, cuts] = &mut wanted.faults;
@@ -50,6 +60,7 @@ fn wanted() -> anyhow::Result<Wanted> {
             "--restarts" => restarts,
             "--power-cuts" => cuts,
             "--clients" => &mut wanted.clients,
+            "--flight-ms" => &mut wanted.flight,
             _ => bail!("there is no {word}; the flags are those in scripts/soak"),
         };
         *number = words.next().with_context(|| format!("{word} needs a number"))?.parse()?;
@@ -58,9 +69,9 @@ fn wanted() -> anyhow::Result<Wanted> {
 }
 
 async fn run(wanted: &Wanted) -> anyhow::Result<()> {
-    let Wanted { seed, rotations, faults: [kills, restarts, cuts], clients, .. } = *wanted;
+    let Wanted { seed, rotations, faults: [kills, restarts, cuts], clients, flight, .. } = *wanted;
     let counts = [("rotations", rotations), ("kills", kills), ("restarts", restarts), ("power-cuts", cuts)];
-    let mut command = format!("scripts/soak --seed {seed} --clients {clients}");
+    let mut command = format!("scripts/soak --seed {seed} --clients {clients} --flight-ms {flight}");
     for (what, count) in counts.iter().filter(|(what, count)| *count > 0 || *what == "kills") {
         let _never = write!(command, " --{what} {count}");
     }
@@ -70,7 +81,8 @@ async fn run(wanted: &Wanted) -> anyhow::Result<()> {
     let mut random = fastrand::Rng::with_seed(seed);
     let folder = TempDir::new()?;
     let data = folder.path().join("data");
-    let plan = Plan::default().flag("access-ttl", "1h").flag("idle", "6h");
+    let flight = Duration::from_millis(flight);
+    let plan = Plan { flight: Some(flight), ..Plan::default() }.flag("access-ttl", "1h").flag("idle", "6h");
     let shim = if cuts > 0 { Shim::new(folder.path(), &data)? } else { None };
     let mut node = match &shim {
         Some(shim) => shim.start(plan).await?,
@@ -78,7 +90,7 @@ async fn run(wanted: &Wanted) -> anyhow::Result<()> {
     };
     let clients = usize::try_from(clients)?;
     let habits = Habits { clients, lost: 0.1, races: 0.01, leaves: 0.003, thefts: 0.003 };
-    let mut crowd = Crowd::gather(node.port(), habits, seed).await?;
+    let mut crowd = Crowd::gather_with(node.port(), habits, seed, flight).await?;
     println!("{clients} clients have signed up");
 
     let kinds = [(Blow::Kill, kills), (Blow::Restart, restarts), (Blow::Cut, cuts)];
@@ -112,7 +124,15 @@ async fn run(wanted: &Wanted) -> anyhow::Result<()> {
         })
         .await?;
     println!("every session and account is looked at");
-    let findings = crowd.conclude().await?;
+    let findings = match crowd.conclude().await {
+        Ok(findings) => findings,
+        Err(error) => {
+            node.kill().await?;
+            // Its events and its log say what the server thought.
+            println!("the server's folder stays: {}", folder.keep().display());
+            return Err(error);
+        }
+    };
     node.stop().await?;
 
     let words = [(kills, "`kill -9`"), (restarts, "restarts"), (cuts, "power cuts")];

@@ -2,10 +2,13 @@
 
 mod clock;
 mod cut;
+mod database;
+mod down;
 mod failover;
 mod files;
 mod full;
 mod kill;
+mod nodes;
 mod power;
 mod readonly;
 mod restarts;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{Object, Pool, PoolError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::types::ToSql;
 
 use super::connection::Connection;
@@ -60,11 +61,16 @@ pub(super) type Parameters = Vec<Box<dyn ToSql + Sync + Send>>;
 pub(super) struct Database {
     pool: Pool<Connector>,
     news: News,
+    /// Places of durable writes. They may all wait for a standby that is gone, and each holds its connection until
+    /// it is given up; what is left of the connections goes on.
+    durable: Arc<Semaphore>,
 }
 
 impl Database {
-    pub(super) const fn new(pool: Pool<Connector>, news: News) -> Self {
-        Self { pool, news }
+    pub(super) fn new(pool: Pool<Connector>, news: News) -> Self {
+        let connections = pool.status().max_size;
+        let durable = Semaphore::new((connections - connections.div_ceil(4)).max(1));
+        Self { pool, news, durable: Arc::new(durable) }
     }
 
     /// Runs a query, on a snapshot of everything that was committed before.
@@ -111,9 +117,24 @@ impl Database {
                     if warned { Err(Fault::Warned) } else { Ok(answer) }
                 }
             };
-            in_time(database.tries(turn)).await
+            in_time(async {
+                let _place = database.place(durability).await?;
+                database.tries(turn).await
+            })
+            .await
         })
         .await
+    }
+
+    /// A place among the writes of this class.
+    async fn place(&self, durability: Durability) -> Result<Option<SemaphorePermit<'_>>, Fault> {
+        match durability {
+            Durability::Relaxed => Ok(None),
+            Durability::Durable => match self.durable.acquire().await {
+                Ok(place) => Ok(Some(place)),
+                Err(closed) => Err(Fault::Unreachable(closed.to_string())),
+            },
+        }
     }
 
     /// A relaxed write of one statement, in one journey to the server and back. Answers how many rows it touched.

@@ -94,5 +94,8 @@ pub(super) fn said(error: &tokio_postgres::Error) -> String {
         }
         cause = error.source();
     }
+    if text.ends_with("database does not allow writes") {
+        return format!("{text}: the server is a standby");
+    }
     text
 }

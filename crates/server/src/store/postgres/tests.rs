@@ -116,6 +116,34 @@ async fn what_hangs_is_given_up_and_the_store_goes_on() {
     store.record(event).await.unwrap();
 }
 
+/// Durable writes that wait for a standby hold their connections, and would starve the refreshes.
+#[tokio::test]
+async fn durable_writes_leave_connections_to_others() {
+    use super::database::Durability::Durable;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    struct Running(Arc<AtomicU32>);
+    impl Drop for Running {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    let Some((schema, store)) = store().await else { return };
+    let blocker = schema.client().await.unwrap();
+    blocker.batch_execute("BEGIN; LOCK TABLE events").await.unwrap();
+    let (running, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let hang = async || {
+        let with = (Arc::clone(&running), Arc::clone(&most));
+        let hung = store.database.write(Durable, with, |db, with| async move {
+            with.1.fetch_max(with.0.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let _running = Running(Arc::clone(&with.0));
+            db.batch("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; LOCK TABLE events").await
+        });
+        hung.await.unwrap_err()
+    };
+    tokio::join!(hang(), hang(), hang(), hang(), hang(), hang());
+    assert_eq!(most.load(Ordering::SeqCst), OPTIONS.connections - 1);
+}
+
 #[tokio::test]
 async fn transactions_that_met_are_tried_again() {
     use super::database::Durability::Durable;
