@@ -31,7 +31,7 @@ npm_packages() {
   npm ci --no-progress --silent --prefix "$1" && cp "$1/package-lock.json" "$1/node_modules/.installed"
 }
 
-# The Python verifiers, in .venv. Debian's Python comes without the part that makes environments.
+# The Python verifiers and Traefik, in .venv. Debian's Python comes without the part that makes environments.
 python_tools() {
   local wanted=e2e/interop/requirements.txt
   cmp -s "$wanted" .venv/installed && return
@@ -59,9 +59,9 @@ browser_tools() {
   need "${CHROMIUM:-chromium}" chromium && CHROMIUM=$(command -v "${CHROMIUM:-chromium}") && export CHROMIUM
 }
 
-# The proxies that ask a gateway.
+# The proxies that ask a gateway; Traefik comes with the Python packages.
 proxy_tools() {
-  need nginx nginx-core && need haproxy haproxy && need caddy caddy
+  need nginx nginx-core && need haproxy haproxy && need caddy caddy && python_tools
 }
 
 # What scripts/postgres starts.

@@ -1,10 +1,10 @@
-/** nginx, HAProxy and Caddy ask the gateway, by the very configurations of docs/proxies. */
+/** nginx, HAProxy, Caddy and Traefik ask the gateway, by the very configurations of docs/proxies. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Notes } from '../notes.ts'
 import { freePort, Gateway, Program, until } from '../program.ts'
@@ -46,6 +46,10 @@ before(async () => {
     'caddy',
     ['run', '--config', file, '--adapter', 'caddyfile'],
   ])
+  proxies.traefik = await start('traefik.yml', file => [
+    resolve('.venv/bin/traefik'),
+    [`--configFile=${file}`],
+  ])
 })
 
 after(async () => {
@@ -60,7 +64,7 @@ after(async () => {
 /** Starts a proxy on the files of the documents, with the ports of this test. */
 async function start(file: string, command: (file: string) => [string, string[]]): Promise<string> {
   const port = await freePort()
-  for (const name of new Set([file, 'countersign.lua'])) {
+  for (const name of new Set([file, 'countersign.lua', 'traefik-routes.yml'])) {
     const text = await readFile(join('docs/proxies', name), 'utf8')
     const mine = text
       .replaceAll('127.0.0.1:4001', new URL(asking.url).host)
@@ -104,7 +108,7 @@ function saw(answer: Answer, start: string): Record<string, string> {
   return Object.fromEntries(pairs.filter(([name]) => name?.replaceAll('_', '-').startsWith(start)))
 }
 
-for (const name of ['nginx', 'haproxy', 'caddy', 'gateway']) {
+for (const name of ['nginx', 'haproxy', 'caddy', 'traefik', 'gateway']) {
   test(`${name}: the API is told who calls, and nothing that the client says of it`, async () => {
     const url = proxies[name] ?? ''
     const [visitor, session] = await Visitor.signedUp(stack.url)
@@ -159,7 +163,7 @@ for (const name of ['nginx', 'haproxy', 'caddy', 'gateway']) {
   })
 }
 
-test('none of nginx, HAProxy and Caddy opens a WebSocket, which would outlive its session', async () => {
+test('none of nginx, HAProxy, Caddy and Traefik opens a WebSocket, which would outlive its session', async () => {
   const [visitor, session] = await Visitor.signedUp(stack.url)
   const upgrade = {
     connection: 'Upgrade',
@@ -171,6 +175,7 @@ test('none of nginx, HAProxy and Caddy opens a WebSocket, which would outlive it
     ['nginx', 200],
     ['haproxy', 400],
     ['caddy', 400],
+    ['traefik', 200],
   ] as const) {
     const asked = request(`${proxies[name]}/graphql`, { headers: { ...known(visitor, session), ...upgrade } })
     const [answer] = (await Promise.race([once(asked.end(), 'response'), once(asked, 'upgrade')])) as [
@@ -231,4 +236,6 @@ test('a gateway that is away lets nobody through', async () => {
     assert.equal(JSON.parse(answer.text).error.code, 'UNAVAILABLE')
     assert.equal(answer.headers.get('retry-after'), '1')
   }
+  // Which has no words for it.
+  assert.equal((await ask(proxies.traefik ?? '', headers)).status, 500)
 })
