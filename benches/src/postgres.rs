@@ -14,6 +14,8 @@ use crate::report::{Section, median, spread};
 use crate::world::World;
 
 const CONNECTIONS: usize = 32;
+/// The connections of each node: four for each of two cores, as OPERATING.md advises.
+const POOL: &str = "8";
 const WARM_UP: Duration = Duration::from_secs(1);
 /// What the ratios must not be under.
 const OF_BARE: f64 = 0.7;
@@ -82,7 +84,7 @@ pub(crate) fn run(effort: &Effort) -> anyhow::Result<Section> {
     let mut world = World::on(&database.url, 2 * sessions)?;
     database.settle()?;
     let key = process::service_key(&world, "metrics")?;
-    let nodes = (0..2).map(|_| Running::node(&world, &[]));
+    let nodes = (0..2).map(|_| Running::node(&world, &["--database-connections", POOL]));
     let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
     let bare = Bare::new(&database.url, CONNECTIONS, &world.jars.split_off(sessions))?;
     let mut scene = Scene { database, nodes, lanes: load::lanes(world.jars, CONNECTIONS) };
@@ -137,7 +139,7 @@ fn section(ones: &[Turn], bares: &[Turn], twos: &[Turn], sessions: usize) -> Sec
         about: format!(
             "Refreshes over {CONNECTIONS} connections, {sessions} sessions, PostgreSQL and the load on the same machine, in turns. \
              The bare loop is `benches/src/bare.rs`: {CONNECTIONS} connections of `tokio-postgres` that do the same two statements, \
-             as durable, without HTTP and signature.\n\n**One node: {of_bare:.2} of the bare loop; two nodes: {of_one:.2} of \
+             as durable, without HTTP and signature; each node has {POOL}.\n\n**One node: {of_bare:.2} of the bare loop; two nodes: {of_one:.2} of \
              one.** {limit}"
         ),
         head: [

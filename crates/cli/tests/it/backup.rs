@@ -173,10 +173,13 @@ async fn told(server: &Server, what: &[&str]) {
     let request = reqwest::Client::new().get(format!("{}/auth/revocations", server.url));
     let mut stream = request.bearer_auth(made["key"].as_str().unwrap()).send().await.unwrap();
     let mut told = String::new();
-    while !what.iter().all(|what| told.contains(what)) {
-        let some = tokio::time::timeout(SOON, stream.chunk()).await.expect("news");
-        told.push_str(std::str::from_utf8(&some.unwrap().expect("the stream goes on")).unwrap());
-    }
+    let all = async {
+        while !what.iter().all(|what| told.contains(what)) {
+            let some = stream.chunk().await.unwrap().expect("the stream goes on");
+            told.push_str(std::str::from_utf8(&some).unwrap());
+        }
+    };
+    tokio::time::timeout(SOON, all).await.expect("it is told");
 }
 
 #[tokio::test]

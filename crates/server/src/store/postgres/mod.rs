@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::{Clock, Timestamp};
-use deadpool::managed::Pool;
+use deadpool::managed::{Pool, QueueMode};
 use tokio::task::JoinHandle;
 
 pub use self::clock::DatabaseClock;
@@ -120,6 +120,9 @@ impl PostgresStore {
         let way = Way::new(url.clone())?;
         let pool = Pool::builder(Connector::new(way.clone()))
             .max_size(options.connections as usize)
+            // The one that was used last: as few processes of the server as are needed take part, and what they
+            // have at hand is still there.
+            .queue_mode(QueueMode::Lifo)
             .build()
             .map_err(|error| StoreError(error.to_string()))?;
         let news = News::new(options.listen);

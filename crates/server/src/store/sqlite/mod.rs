@@ -143,16 +143,18 @@ fn connecting(path: &Path) -> impl Fn() -> rusqlite::Result<Connection> + Send +
 }
 
 fn open_journal(path: &Path, journal: Option<Journal>) -> Result<Option<journal::Open>, OpenError> {
+    let Some(journal) = journal else {
+        // Without a transaction: where nothing can be written, much can still be read.
+        let db = connection::open_reader(path)?;
+        if meta::journal(&db)?.is_none() {
+            return Ok(None);
+        }
+        let path = meta::journal_path(&db)?.unwrap_or_default();
+        return Err(OpenError::Journal(path, JournalError::Wanted));
+    };
     let mut db = connection::open_writer(path)?;
     db.pragma_update(None, "synchronous", "full")?;
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let Some(journal) = journal else {
-        if meta::journal(&transaction)?.is_none() {
-            return Ok(None);
-        }
-        let path = meta::journal_path(&transaction)?.unwrap_or_default();
-        return Err(OpenError::Journal(path, JournalError::Wanted));
-    };
     let open = journal::Open::of(&transaction, journal)?;
     transaction.commit()?;
     Ok(Some(open))
