@@ -141,6 +141,22 @@ fn a_copy_goes_into_an_empty_folder_with_its_secret() {
 }
 
 #[test]
+fn what_root_restores_belongs_to_whom_the_folder_does() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    const SOMEBODY: u32 = 1234;
+
+    let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    printed(data.path(), &["migrate"]);
+    let copy = out.path().join("copy.db");
+    printed(data.path(), &["backup", copy.to_str().unwrap()]);
+    // Only root can give files away; who is not finds everything in its own name.
+    let owner = chown(data.path(), Some(SOMEBODY), Some(SOMEBODY))
+        .map_or_else(|_| std::fs::metadata(data.path()).unwrap().uid(), |()| SOMEBODY);
+    printed(data.path(), &["restore", copy.to_str().unwrap()]);
+    assert_eq!(std::fs::metadata(data.path().join("countersign.db")).unwrap().uid(), owner);
+}
+
+#[test]
 fn a_folder_without_a_database_has_nothing_to_copy() {
     let data = TempDir::new().unwrap();
     let copy = data.path().join("copy.db");

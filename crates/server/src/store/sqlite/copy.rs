@@ -8,6 +8,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -87,6 +88,7 @@ pub fn examine(path: &Path) -> Result<(), CopyError> {
 pub fn replace(path: &Path, new: &Path, aside: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     settle(new);
+    hand_over(new, folder)?;
     if path.exists() {
         settle(path);
         for suffix in ["", LOG] {
@@ -105,6 +107,15 @@ pub fn replace(path: &Path, new: &Path, aside: &Path) -> io::Result<()> {
     }
     fs::rename(new, path)?;
     File::open(folder)?.sync_all()
+}
+
+/// Gives a file to whom the folder belongs: who restores, as root, need not be who serves.
+fn hand_over(file: &Path, folder: &Path) -> io::Result<()> {
+    let (file_is, folder_is) = (fs::metadata(file)?, fs::metadata(folder)?);
+    if file_is.uid() == folder_is.uid() {
+        return Ok(());
+    }
+    chown(file, Some(folder_is.uid()), Some(folder_is.gid()))
 }
 
 /// Copies what is left of a log into its database. SQLite would delete the log of a file that is none.
