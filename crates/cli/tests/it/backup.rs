@@ -147,6 +147,7 @@ fn what_root_restores_belongs_to_whom_the_folder_does() {
 
     let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     printed(data.path(), &["migrate"]);
+    printed(data.path(), &["users", "add", "ann@example.com", "--generate"]);
     let copy = out.path().join("copy.db");
     printed(data.path(), &["backup", copy.to_str().unwrap()]);
     // Only root can give files away; who is not finds everything in its own name.
