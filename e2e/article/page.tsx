@@ -1,6 +1,6 @@
 /** The article's app. The same page is bundled with the code as it is written there, and with the corrected. */
 import { ApolloClient, type ApolloLink, ApolloProvider, gql, InMemoryCache, useQuery } from '@apollo/client'
-import { Router } from 'next/router'
+import Router from 'next/router'
 import { createRoot } from 'react-dom/client'
 import * as apollo from './app/apollo-client'
 import { ForceLogout } from './app/force-logout'

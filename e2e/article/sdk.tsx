@@ -14,7 +14,7 @@ import { bindApollo } from '@countersign/client/apollo'
 import { article } from '@countersign/client/article'
 import { sessionSocket } from '@countersign/client/graphql-ws'
 import { createClient } from 'graphql-ws'
-import { Router } from 'next/router'
+import Router from 'next/router'
 import { createRoot } from 'react-dom/client'
 import { Form } from './form'
 
@@ -24,7 +24,7 @@ declare global {
   }
 }
 
-const endpoint = process.env.NEXT_PUBLIC_HASURA_ENDPOINT
+const endpoint = process.env.NEXT_PUBLIC_HASURA_ENDPOINT ?? '/graphql'
 const { session, getJwtToken, login, logout, tokenRefreshLink, logoutLink } = article()
 
 const socket = new GraphQLWsLink(createClient(sessionSocket(session, endpoint.replace('http', 'ws'))))

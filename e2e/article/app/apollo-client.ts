@@ -6,7 +6,7 @@ import { createClient } from 'graphql-ws'
 import { useMemo } from 'react'
 import { getJwtToken } from './auth'
 import { logoutLink } from './logout-link'
-import { makeTokenRefreshLink, refreshIfExpired } from './refresh-link'
+import { endpoint, makeTokenRefreshLink, refreshIfExpired } from './refresh-link'
 
 type State = Record<string, unknown>
 
@@ -26,7 +26,7 @@ let wsLink: GraphQLWsLink | undefined
 function getOrCreateWebsocketLink() {
   wsLink ??= new GraphQLWsLink(
     createClient({
-      url: process.env.NEXT_PUBLIC_HASURA_ENDPOINT.replace('http', 'ws'),
+      url: endpoint.replace('http', 'ws'),
       shouldRetry: () => true,
       connectionParams: async () => {
         await refreshIfExpired()
@@ -39,7 +39,7 @@ function getOrCreateWebsocketLink() {
 
 function createLink(headersOf: () => Record<string, string>) {
   const httpLink = new HttpLink({
-    uri: process.env.NEXT_PUBLIC_HASURA_ENDPOINT,
+    uri: endpoint,
     credentials: 'include',
   })
 

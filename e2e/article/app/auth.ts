@@ -1,4 +1,4 @@
-import { Router } from 'next/router'
+import Router from 'next/router'
 
 // Short duration JWT token (5-10 min)
 export function getJwtToken() {

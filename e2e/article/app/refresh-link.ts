@@ -2,6 +2,8 @@ import { TokenRefreshLink } from 'apollo-link-token-refresh'
 import { type JwtPayload, jwtDecode } from 'jwt-decode'
 import { getJwtToken, getRefreshToken, logout, setJwtToken } from './auth'
 
+export const endpoint = process.env.NEXT_PUBLIC_HASURA_ENDPOINT ?? '/graphql'
+
 interface Claims extends JwtPayload {
   'https://hasura.io/jwt/claims'?: { 'X-User-Fingerprint'?: string }
 }
@@ -27,7 +29,7 @@ async function fetchAccessToken(): Promise<Answer> {
   const refreshToken = getRefreshToken()
   const fingerprintHash = claims['https://hasura.io/jwt/claims']?.['X-User-Fingerprint']
 
-  const response = await fetch(process.env.NEXT_PUBLIC_HASURA_ENDPOINT, {
+  const response = await fetch(endpoint, {
     method: 'POST',
     credentials: 'include',
     headers: {

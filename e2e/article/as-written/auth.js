@@ -1,4 +1,4 @@
-import { Router } from 'next/router'
+import Router from 'next/router'
 
 // The article calls it, and does not show it.
 export async function login({ jwt_token }) {

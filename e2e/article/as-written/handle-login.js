@@ -1,4 +1,4 @@
-import { Router } from 'next/router'
+import Router from 'next/router'
 import { login, setJwtToken, setRefreshToken } from './auth.js'
 // ----
 function handleLogin({ email, password }) {

@@ -1,4 +1,4 @@
-import { Router } from 'next/router'
+import Router from 'next/router'
 import { setJwtToken, setRefreshToken } from './auth.js'
 
 // The article calls it, and does not show it.

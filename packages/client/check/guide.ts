@@ -1,7 +1,10 @@
-/** Compiles the code of the guide: each block of TypeScript in it is a program of its own. */
+/**
+ * Compiles the code of the guide: each block of TypeScript in it is a program of its own, unless its first line names
+ * the file, as in "// lib/session.ts": then it is one of an app.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 const root = join(import.meta.dirname, '../../..')
 const out = join(import.meta.dirname, '../guide')
@@ -14,23 +17,13 @@ let count = 0
 for (const page of pages)
   for (const [, kind, code] of readFileSync(page, 'utf8').matchAll(/^```(tsx?)\n(.*?)^```/gms)) {
     count++
-    writeFileSync(join(out, `${basename(page, '.md')}-${count}.${kind}`), code ?? '')
+    const name = /^\/\/ (\S+\.tsx?)\n/.exec(code ?? '')?.[1]
+    const file = join(out, basename(page, '.md'), name ?? `${count}.${kind}`)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, code ?? '')
   }
-// As far as the guide uses it: its package has no `exports`, which this strict resolution wants.
-writeFileSync(
-  join(out, 'next.d.ts'),
-  `declare module 'next/headers' {
-  export function headers(): Promise<Headers>
-}
-declare module 'next/server' {
-  export class NextRequest extends Request {}
-  export class NextResponse extends Response {
-    static next(init: { request: { headers: Headers } }): NextResponse
-  }
-}
-`,
-)
-const options = { rootDir: '.', jsx: 'react-jsx' }
+// As an app's bundler finds modules
+const options = { rootDir: '.', jsx: 'react-jsx', module: 'preserve', moduleResolution: 'bundler' }
 writeFileSync(
   join(out, 'tsconfig.json'),
   JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions: options, include: ['.'] }),
