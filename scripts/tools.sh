@@ -110,10 +110,10 @@ app_built() {
 }
 
 # A PostgreSQL for the tests, in POSTGRES_FOLDER, which `scripts/postgres stop` ends; its URL is in
-# COUNTERSIGN_TEST_POSTGRES. False too where that names one already, which is nobody's to end here.
+# TEST_POSTGRES. False too where that names one already, which is nobody's to end here.
 postgres_tools() {
-  [[ ${COUNTERSIGN_TEST_POSTGRES:-} ]] && return 1
+  [[ ${TEST_POSTGRES:-} ]] && return 1
   postgres_installed || return
   POSTGRES_FOLDER=$(mktemp -d)
-  COUNTERSIGN_TEST_POSTGRES=$(scripts/postgres start "$POSTGRES_FOLDER") && export COUNTERSIGN_TEST_POSTGRES POSTGRES_FOLDER
+  TEST_POSTGRES=$(scripts/postgres start "$POSTGRES_FOLDER") && export TEST_POSTGRES POSTGRES_FOLDER
 }

@@ -1,6 +1,6 @@
 //! Refreshes on PostgreSQL: the store's read and compare-and-swap, beside a bare loop of `tokio-postgres` that does
 //! the same two statements. Both with as many connections as callers, in turns, on the server that
-//! `COUNTERSIGN_TEST_POSTGRES` names.
+//! `TEST_POSTGRES` names.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that goes wrong may panic")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]

@@ -1,4 +1,4 @@
-//! A PostgreSQL for tests: the server that `COUNTERSIGN_TEST_POSTGRES` names, and a schema of its own for each test.
+//! A PostgreSQL for tests: the server that `TEST_POSTGRES` names, and a schema of its own for each test.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,11 +26,11 @@ impl Schema {
     #[expect(clippy::disallowed_methods, reason = "where the tests' server is, the environment says")]
     pub async fn new() -> Result<Option<Self>, Failed> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let Ok(server) = std::env::var("COUNTERSIGN_TEST_POSTGRES") else {
+        let Ok(server) = std::env::var("TEST_POSTGRES") else {
             if std::env::var("CI").is_ok() {
-                return Err("COUNTERSIGN_TEST_POSTGRES names no server".into());
+                return Err("TEST_POSTGRES names no server".into());
             }
-            eprintln!("skipped: COUNTERSIGN_TEST_POSTGRES names no server");
+            eprintln!("skipped: TEST_POSTGRES names no server");
             return Ok(None);
         };
         let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));

@@ -370,7 +370,7 @@ async fn the_way_is_encrypted_and_the_server_must_be_vouched_for() {
     let Some((schema, _store)) = store().await else { return };
     let rows = schema.rows("SELECT 1 FROM pg_settings WHERE name = 'ssl' AND setting = 'on'").await.unwrap();
     if rows.is_empty() {
-        return eprintln!("skipped: the server of COUNTERSIGN_TEST_POSTGRES has no TLS");
+        return eprintln!("skipped: the server of TEST_POSTGRES has no TLS");
     }
     let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/tests/fixtures/localhost.crt");
     let vouched = format!("{}&sslmode=verify-full&sslrootcert={authority}", schema.url);
