@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::running::{SOON, Server, Visitor, countersign, printed};
+use crate::running::{SOON, Server, Visitor, countersign, listening, printed};
 
 /// Runs a command that must fail with 1; answers what it said.
 fn refused(data: &Path, args: &[&str]) -> String {
@@ -183,12 +183,7 @@ async fn log_in(server: &Server, email: &str, password: &str) -> u16 {
 
 /// What the deny-list stream tells whoever begins to listen, until it has told `what`.
 async fn told(server: &Server, what: &[&str]) {
-    let data = server.data.path();
-    let made =
-        printed(data, &["keys", "service", "add", "--scope", "revocations", "--name", "api", "--json"]);
-    let made: Value = serde_json::from_str(&made).unwrap();
-    let request = reqwest::Client::new().get(format!("{}/auth/revocations", server.url));
-    let mut stream = request.bearer_auth(made["key"].as_str().unwrap()).send().await.unwrap();
+    let mut stream = listening(server).await;
     let mut told = String::new();
     let all = async {
         while !what.iter().all(|what| told.contains(what)) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::running::{SOON, Server, Visitor, printed};
+use crate::running::{SOON, Server, Visitor, listening, printed};
 
 #[tokio::test]
 async fn a_session_ended_is_refused_at_its_next_request() {
@@ -34,11 +34,7 @@ async fn a_session_ended_is_told_to_whoever_listens() {
     let server = Server::start(&[]);
     let ann = Visitor::sign_up(&server).await;
     let data = server.data.path();
-    let made =
-        printed(data, &["keys", "service", "add", "--scope", "revocations", "--name", "api", "--json"]);
-    let made: Value = serde_json::from_str(&made).unwrap();
-    let request = reqwest::Client::new().get(format!("{}/auth/revocations", server.url));
-    let mut stream = request.bearer_auth(made["key"].as_str().unwrap()).send().await.unwrap();
+    let mut stream = listening(&server).await;
     assert_eq!(stream.status(), 200);
     let mut told = String::new();
     let mut until = async |what: &str| {

@@ -168,3 +168,11 @@ impl Visitor {
         self.answer["jwt_token"].as_str().expect("an access token")
     }
 }
+
+/// The deny-list stream, as an API follows it.
+pub(crate) async fn listening(server: &Server) -> reqwest::Response {
+    let key = ["keys", "service", "add", "--scope", "revocations", "--name", "api", "--json"];
+    let made: serde_json::Value = serde_json::from_str(&printed(server.data.path(), &key)).unwrap();
+    let request = reqwest::Client::new().get(format!("{}/auth/revocations", server.url));
+    request.bearer_auth(made["key"].as_str().unwrap()).send().await.unwrap()
+}
