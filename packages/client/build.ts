@@ -6,9 +6,9 @@ import { buildSync } from 'esbuild'
 
 /** Properties that never leave the package. Every other name is the API's, the browser's, or of what tabs say. */
 const inner = [
-  'become dead afterEntry due entry epoch fails held holds isClosed isGone isRefreshing isSharing issued leaving',
-  'life need notBefore onSnapshot peek phase raw remaining replacedAt report retryAt running schedule share shown',
-  'flightMs state stopEntry until',
+  'asked become check dead due entry epoch fails flightMs forget held holds isClosed isGone isRefreshing isShared',
+  'isSharing issued known life line lock need onSnapshot peek phase raw remaining renew replacedAt report retryAt say schedule',
+  'share shown state until wake',
 ]
   .join(' ')
   .split(' ')
@@ -22,8 +22,7 @@ execFileSync('tsc', ['-p', join(import.meta.dirname, 'tsconfig.build.json')], { 
 
 // What a program may name keeps its name. `next` and `server` run where size is nothing, `testing` shows its parts.
 const asTheyAre = ['next', 'server', 'testing']
-const outer =
-  'types transport errors world apollo article asked fetch forward graphql-ws header react urql'.split(' ')
+const outer = 'types errors world apollo article asked fetch forward graphql-ws header react urql'.split(' ')
 for (const module of [...outer, ...asTheyAre])
   for (const [, name] of readFileSync(join(dist, `${module}.d.ts`), 'utf8').matchAll(/\b(\w+)\??[:(<]/g))
     if (isInner.test(name ?? '')) throw new Error(`${name} of ${module} is no inner name`)

@@ -1,6 +1,6 @@
 /** The one error of the SDK: a code of a closed list, and what to do about it. */
 
-import { type Action, type Code, type LocalCode, local, type ServerReason } from './codes.ts'
+import type { Action, Code, LocalCode, ServerReason } from './codes.ts'
 
 /** What is known of an error besides its code. */
 export interface Details {
@@ -29,14 +29,16 @@ export class SessionError extends Error {
   }
 
   /** What the SDK finds by itself. */
-  static of(code: LocalCode): SessionError {
-    return new SessionError(code, { action: local[code] ?? 'retry' })
+  static of(code: LocalCode, action: Action = 'retry'): SessionError {
+    return new SessionError(code, { action })
   }
 }
 
 /** Anything thrown, as one of ours. */
-export const asError = (thrown: unknown): SessionError =>
-  thrown instanceof SessionError ? thrown : SessionError.of('ANSWER_INVALID')
+export const asError = (
+  thrown: unknown,
+  code: 'ANSWER_INVALID' | 'OFFLINE' = 'ANSWER_INVALID',
+): SessionError => (thrown instanceof SessionError ? thrown : SessionError.of(code))
 
 /** What a refusal says in its body: `{"error": {code, message, action, reason?}}`. */
 interface Refusal {

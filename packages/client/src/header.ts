@@ -5,7 +5,7 @@
 
 import { channelOf } from './channel.ts'
 import { SessionError } from './errors.ts'
-import type { Transport } from './transport.ts'
+import type { Opening, Transport } from './transport.ts'
 
 interface Kept {
   refresh_token: string
@@ -24,8 +24,11 @@ type Message = { t: 'ask' } | { t: 'kept'; kept: Kept } | { t: 'out'; root: stri
 const patience = 250
 
 /** Where storage is blocked a reload asks another tab, or for the password again. */
-export const headerTransport =
-  (storage?: Pick<Storage, 'getItem' | 'removeItem' | 'setItem'>): Transport =>
+export const headerTransport = (storage?: Pick<Storage, 'getItem' | 'removeItem' | 'setItem'>): Transport =>
+  opening(storage)
+
+const opening =
+  (storage?: Pick<Storage, 'getItem' | 'removeItem' | 'setItem'>): Opening =>
   ({ world, send, name, leave }) => {
     const key = `${name}:tab`
     let kept: Kept | null = null
@@ -86,7 +89,7 @@ export const headerTransport =
         unlisten()
         channel.close()
       },
-      hint: () => kept ?? undefined,
+      known: () => kept ?? undefined,
       opened: answer => {
         const { refresh_token, session } = answer as Kept & { session: { id: string; depth: number } }
         if (!refresh_token) throw SessionError.of('ANSWER_INVALID')
@@ -99,11 +102,11 @@ export const headerTransport =
         })
         parent = null
       },
-      renew: async stop => {
+      renew: async epoch => {
         parent = kept ? null : (parent ?? (await fromPeers()))
         const { refresh_token } = kept ?? parent ?? {}
         if (!refresh_token) throw new SessionError('NO_SESSION', { action: 'login' })
-        return send('refresh', { body: { refresh_token, ...(parent && { fork: true }) }, stop })
+        return send('refresh', { body: { refresh_token, ...(parent && { fork: true }) }, epoch })
       },
       end: (all, bearer) => {
         const { refresh_token, root } = ended ?? kept ?? {}

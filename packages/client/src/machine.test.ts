@@ -21,6 +21,7 @@ const held: fc.Arbitrary<Held> = fc
     due,
     life,
     raw: `${sid}.${depth}.${issued}`,
+    asked: due - 8_000,
     end: due + 2_000,
     claims: { sid, sub: sid },
   }))
@@ -61,7 +62,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   ),
   step(machine.wanted, fc.constantFrom(1 as const, 2 as const)),
   step(machine.looked, maybe),
-  step(machine.online, time),
+  step(machine.seen, time),
   step(machine.entering),
   step(machine.entered, epoch),
   step(machine.signedOut),
@@ -98,14 +99,24 @@ function judge(before: State, { name, args }: Step, after: State): void {
   if (after.isRefreshing || after.entry) assert.equal(next, Infinity, 'one request at a time')
   else if (after.phase !== 'signedOut') {
     assert(next < Infinity, 'a tab that is looked at always has its next try')
-    assert(next >= after.notBefore, 'the server is not asked before it said')
+    // What the server asked for, of this tab or another.
+    const until =
+      name === 'waits'
+        ? (args[0] as number)
+        : name === 'failed'
+          ? (args[1] as number) + ((args[0] as SessionError).retryAfterMs ?? 0)
+          : name === 'seen' && before.error?.retryAfterMs
+            ? before.retryAt
+            : 0
+    if (after.retryAt !== before.retryAt || name === 'seen')
+      assert(next >= until, 'the server is not asked before it said')
   } else assert.equal(next, Infinity, 'nobody asks for a session that is not there')
 }
 
 test('no sequence of events breaks a promise', () => {
   fc.assert(
     fc.property(fc.array(steps, { minLength: 1, maxLength: 60 }), steps => {
-      let state = machine.start(initial, 'ses_a', null)
+      let state = machine.looked(machine.start(initial, null), 'ses_a')
       for (const step of steps) {
         const after = step.run(state)
         judge(state, step, after)
@@ -117,7 +128,7 @@ test('no sequence of events breaks a promise', () => {
 })
 
 test('a failure waits longer each time, up to 30 s', () => {
-  let state = machine.start(initial, 'ses_a', null)
+  let state = machine.looked(machine.start(initial, null), 'ses_a')
   const waits: number[] = []
   for (let i = 0; i < 12; i++) {
     state = machine.failed(state, SessionError.of('OFFLINE'), 0, 1)

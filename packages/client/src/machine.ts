@@ -31,10 +31,10 @@ export interface State {
   /** The epoch in which the sign-in under way began, or 0; its answer counts in any, until a sign-out. */
   readonly entry: number
   readonly fails: number
+  /** What the last refresh failed with. */
   readonly error: SessionError | null
+  /** Nobody asks the server before. */
   readonly retryAt: number
-  /** As the server asked: being online again does not shorten it. */
-  readonly notBefore: number
   readonly reason: EndReason
   /** The session that ended last: nothing brings it back. */
   readonly dead: string | null
@@ -52,7 +52,6 @@ export const initial: State = {
   fails: 0,
   error: null,
   retryAt: 0,
-  notBefore: 0,
   reason: 'none',
   dead: null,
 }
@@ -71,9 +70,8 @@ const turn = ({ epoch, entry, dead }: State, rest: Partial<State>): State => ({
 const out = (state: State, reason: EndReason, rest: Partial<State> = {}): State =>
   turn(state, { phase: 'signedOut', reason, dead: state.sid ?? state.dead, ...rest })
 
-/** `sid`: what the hint names; undefined if this page cannot read it and has to ask. */
-export const start = (state: State, sid: string | null | undefined, dead: string | null): State =>
-  turn(state, { phase: sid === null ? 'signedOut' : 'pending', sid: sid ?? null, dead })
+/** Begins, knowing of a session that ended. */
+export const start = (state: State, dead: string | null): State => turn(state, { dead })
 
 export const refreshing = (state: State): State => ({ ...state, isRefreshing: isOpen(state) })
 
@@ -83,11 +81,14 @@ export const calledOff = (state: State): State => ({ ...state, epoch: state.epoc
 /** Before a sign-in, whose cookies must be the last to come. */
 export const entering = (state: State): State => ({ ...calledOff(state), entry: state.epoch + 1 })
 
-/** A token arrived: for the epoch that asked for it, which may be that of a sign-in, or, without one, from another tab. */
+/** Whether an answer still counts: for the epoch that asked, which may be that of a sign-in. */
+export const counts = ({ epoch, entry }: State, asked: number): boolean => asked === epoch || asked === entry
+
+/** A token arrived: for the epoch that asked for it, or, without one, from another tab. */
 export function adopt(state: State, held: Held, now: number, asked?: number): State {
   const { epoch, entry, sid, dead } = state
   const isSame = held.sid === sid
-  const isExpected = asked ? asked === epoch || asked === entry : !entry
+  const isExpected = asked ? counts(state, asked) : !entry
   if (!isExpected || held.sid === dead || (isSame && state.held && !isNewer(held, state.held))) return state
   return {
     ...initial,
@@ -105,11 +106,10 @@ export function adopt(state: State, held: Held, now: number, asked?: number): St
 
 /** A refresh failed. Only what says `login` ends the session. */
 export function failed(state: State, error: SessionError, now: number, random: number): State {
-  const { fails, notBefore } = state
-  const { code, action, reason, retryAfterMs } = error
+  const { fails, held, retryAt } = state
+  const { code, action, reason, retryAfterMs = 0 } = error
   if (!isOpen(state)) return state
-  if (action === 'login')
-    return out(state, reason ?? (code === 'NO_SESSION' && !state.held ? 'none' : 'refused'))
+  if (action === 'login') return out(state, reason ?? (code === 'NO_SESSION' && !held ? 'none' : 'refused'))
   // Full jitter. A fault of the program or its configuration does not mend itself in seconds.
   const pause = action === 'fix' ? 60_000 : random * Math.min(30_000, 250 * 2 ** fails)
   return {
@@ -117,8 +117,7 @@ export function failed(state: State, error: SessionError, now: number, random: n
     isRefreshing: false,
     fails: fails + 1,
     error,
-    retryAt: now + pause,
-    notBefore: retryAfterMs ? Math.max(now + retryAfterMs + random * 500, notBefore) : notBefore,
+    retryAt: Math.max(now + retryAfterMs + pause, retryAt),
   }
 }
 
@@ -126,9 +125,11 @@ export function failed(state: State, error: SessionError, now: number, random: n
 export const ended = (state: State, sid: string, reason: EndReason): State =>
   isOpen(state) && (state.sid ?? sid) === sid ? out(state, reason) : state
 
-/** Another tab was told to wait. What queues for the lock meanwhile gives up. */
-export const waits = (state: State, notBefore: number): State =>
-  isOpen(state) ? { ...state, isRefreshing: false, notBefore: Math.max(state.notBefore, notBefore) } : state
+/** Another tab was told to wait, by a server that can be reached. What queues for the lock meanwhile gives up. */
+export const waits = (state: State, until: number): State =>
+  isOpen(state)
+    ? { ...state, isRefreshing: false, fails: 0, error: null, retryAt: Math.max(state.retryAt, until) }
+    : state
 
 /** An API refused the token. One that refuses every token, whatever it is, causes no storm of refreshes. */
 export function rejected(state: State, raw: string, now: number): State {
@@ -142,15 +143,16 @@ export function rejected(state: State, raw: string, now: number): State {
 export const wanted = (state: State, need: Need): State =>
   state.held && need > state.need ? { ...state, need } : state
 
-/** What the hint says when somebody looks at the tab again: others may have signed in or out meanwhile. */
+/** What the hint says at the start, and when somebody looks at the tab again: others may have signed in or out. */
 export function looked(state: State, sid: string | null): State {
-  if (state.entry || sid === state.sid) return state
+  if (state.entry || (sid && sid === state.sid)) return state
   if (sid && sid !== state.dead) return turn(state, { sid })
-  return state.sid ? out(state, 'other-tab') : state
+  return isOpen(state) ? out(state, state.sid ? 'other-tab' : 'none') : state
 }
 
-export const online = (state: State, retryAt: number): State =>
-  state.fails ? { ...state, retryAt: Math.min(state.retryAt, retryAt) } : state
+/** Somebody looks, or the network is back: a pause of our own is over, one that the server asked for is not. */
+export const seen = (state: State, retryAt: number): State =>
+  state.error && !state.error.retryAfterMs ? { ...state, retryAt: Math.min(state.retryAt, retryAt) } : state
 
 export const entered = (state: State, entry: number): State =>
   entry === state.entry ? { ...state, entry: 0 } : state
@@ -159,9 +161,9 @@ export const signedOut = (state: State): State => out(state, 'user', { entry: 0 
 
 /** When to refresh, by the clock of the token; Infinity: not until something happens. */
 export function plan(state: State, isAwake: boolean): number {
-  const { held, need, retryAt, notBefore } = state
+  const { held, need, retryAt } = state
   const isNow = !held || need > 1
   return state.isRefreshing || state.entry || !isOpen(state) || !(isNow || need || isAwake)
     ? Infinity
-    : Math.max(isNow ? 0 : held.due, retryAt, notBefore)
+    : Math.max(isNow ? 0 : held.due, retryAt)
 }
