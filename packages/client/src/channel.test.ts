@@ -45,7 +45,7 @@ test('what a message says must fit together', () => {
     { expires_in: 'long' },
     { expires_in: Infinity },
   ]
-  assert.equal(hold(token({}), 0, 0.8)?.end, 9_000)
+  assert.equal(hold(token({}), 0, 0.8)?.ends, 9_000)
   for (const part of wrong) assert.equal(hold(token(part), 0, 0.8), null, JSON.stringify(part))
   assert.equal(hold(token({}), Number.NaN, 0.8), null)
   for (const none of [null, undefined, 'token', {}]) assert.equal(hold(none, 0, 0.8), null)

@@ -14,19 +14,15 @@ export type Message =
   | { t: 'wait'; ms: number }
   | { t: 'out'; sid: string; reason: EndReason }
 
-export interface Channel<M = Message> {
-  say(message: M): void
+export interface Channel {
+  say(message: Message): void
   open(): void
   close(): void
 }
 
 const version = 3
 
-export function channelOf<M = Message>(
-  open: World['channel'],
-  name: string,
-  hear: (message: M) => void,
-): Channel<M> {
+export function channelOf(open: World['channel'], name: string, hear: (message: Message) => void): Channel {
   let line: ReturnType<NonNullable<World['channel']>> | undefined
   return {
     say: message => line?.postMessage({ v: version, ...message }),

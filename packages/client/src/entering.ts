@@ -5,14 +5,13 @@ import { leave, write } from './leaving.ts'
 import * as machine from './machine.ts'
 import { arrive, tokenOf } from './refresh.ts'
 import type { Tab } from './tab.ts'
+import type { EndReason } from './types.ts'
 
-/** A sign-in begins, in place of one that may be under way. */
-function begin(tab: Tab): number {
-  tab.become(machine.entering(tab.state))
-  return tab.state.entry
+/** Takes the answer of a sign-in, and tells other tabs to look. */
+function enter(tab: Tab, answer: unknown, asked: number, epoch: number): void {
+  arrive(tab, answer, asked, epoch)
+  write(tab, 'in', tab.state.sid)
 }
-
-const end = (tab: Tab, epoch: number) => tab.become(machine.entered(tab.state, epoch))
 
 export async function signIn(
   tab: Tab,
@@ -21,13 +20,15 @@ export async function signIn(
   signal?: AbortSignal,
 ): Promise<void> {
   const { world, line } = tab
-  if (!world.isSecure) throw SessionError.of('INSECURE_CONTEXT', 'fix')
-  const epoch = begin(tab)
+  if (!world.isSecure) throw new SessionError('INSECURE_CONTEXT', 'fix')
+  // In place of one that may be under way.
+  tab.become(machine.entering(tab.state))
+  const { epoch } = tab.state
   const body = { ...credentials, ...(line.mode && { mode: line.mode }) }
   await tab.lock(async () => {
     const asked = world.now()
     try {
-      arrive(tab, await tab.send(path, { body, epoch, signal }), asked, epoch)
+      enter(tab, await tab.ask(path, { body, epoch, signal }), asked, epoch)
     } catch (error) {
       const { phase, entry } = tab.state
       const hint = line.known()
@@ -38,27 +39,27 @@ export async function signIn(
       }
       throw error
     } finally {
-      end(tab, epoch)
+      tab.become(machine.entered(tab.state, epoch))
     }
   })
 }
 
 /** Takes the answer of a login that was made elsewhere. */
 export function adopt(tab: Tab, answer: unknown): void {
-  const epoch = begin(tab)
-  try {
-    arrive(tab, answer, tab.world.now(), epoch)
-  } finally {
-    end(tab, epoch)
-  }
+  tab.become(machine.calledOff(tab.state))
+  enter(tab, answer, tab.world.now(), tab.state.epoch)
 }
 
-export async function signOut(tab: Tab, scope: 'all' | 'others' | 'this'): Promise<unknown> {
-  if (scope === 'others') return tab.send('logout/all?others=true', { bearer: await tokenOf(tab, 0, {}) })
+export async function signOut(
+  tab: Tab,
+  scope: 'all' | 'others' | 'this',
+  reason: EndReason = 'user',
+): Promise<unknown> {
+  if (scope === 'others') return tab.ask('logout/all?others=true', { bearer: await tokenOf(tab) })
   const bearer = tab.peek()
   const { phase } = tab.state
   const isAll = scope === 'all'
-  tab.become(machine.signedOut(tab.state))
+  tab.become(machine.signedOut(tab.state, reason))
   // Sent at once, whoever has the lock; held meanwhile, so that no sign-in overtakes it.
   const sent = phase === 'signedOut' ? null : leave(tab, isAll, bearer)
   const { dead } = tab.state

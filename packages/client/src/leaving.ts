@@ -7,12 +7,13 @@ import { quietly } from './world.ts'
 /** Storage carries signals, never tokens: `out <session>` until the server knows, `all <session>`, `in <session>`. */
 type Kind = 'all' | 'in' | 'out'
 
-const read = ({ world, key }: Tab): string[] => quietly(() => world.storage?.getItem(key)?.split(' ')) ?? []
+const read = ({ world, label }: Tab): string[] =>
+  quietly(() => world.storage?.getItem(label)?.split(' ')) ?? []
 
-export const write = ({ world, key }: Tab, kind: Kind, sid: string | null): void =>
-  void quietly(() => world.storage?.setItem(key, `${kind} ${sid}`))
+export const write = ({ world, label }: Tab, kind: Kind, sid: string | null): void =>
+  void quietly(() => world.storage?.setItem(label, `${kind} ${sid}`))
 
-const erase = ({ world, key }: Tab): void => void quietly(() => world.storage?.removeItem(key))
+const erase = ({ world, label }: Tab): void => void quietly(() => world.storage?.removeItem(label))
 
 /** The session whose end the server may not know yet; unless a newer one in its place has ended it. */
 export function pending(tab: Tab): string | null {

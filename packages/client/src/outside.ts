@@ -1,7 +1,7 @@
 /** What a tab learns from outside: other tabs, the hint, the page. */
 
 import type { Message } from './channel.ts'
-import { finish, leave, pending } from './leaving.ts'
+import { finish, pending } from './leaving.ts'
 import * as machine from './machine.ts'
 import { tellToken } from './peers.ts'
 import type { Tab } from './tab.ts'
@@ -25,19 +25,11 @@ export function hear(tab: Tab, message: Message): void {
     const ms = Math.min(message.ms, longestWait)
     if (ms > 0) tab.become(machine.waits(state, now + ms))
   } else if (message.t === 'out') end(tab, message.sid, message.reason)
+  else line.overheard?.(message)
 }
 
 const end = (tab: Tab, sid: string, reason: EndReason) =>
   tab.become(machine.ended(tab.state, sid, reason), true)
-
-/** Another tab ended this one's own session, of which the server does not know. */
-export function leaveToo(tab: Tab): void {
-  const { sid } = tab.state
-  if (!sid) return
-  end(tab, sid, 'other-tab')
-  tab.line.forget(sid)
-  void leave(tab, false)
-}
 
 /** Looks at everything that may have changed while nobody looked. */
 export function look(tab: Tab): void {
@@ -54,25 +46,26 @@ export function look(tab: Tab): void {
 
 /** Begins, and listens until the answer is called. */
 export function listenOutside(tab: Tab): () => void {
-  const { world, channel } = tab
-  channel.open()
+  const { world, peers } = tab
+  peers.open()
+  tab.isGone = false
   tab.become(machine.start(tab.state, pending(tab)))
   look(tab)
   return world.listen((event, key, value) => {
     if (event === 'stored') {
-      if (!value || key !== tab.key) return
+      if (!value || key !== tab.label) return
       const [kind, sid = ''] = value.split(' ')
       if (kind === 'in') look(tab)
       else end(tab, sid, 'other-tab')
     } else if (event === 'gone') {
       tab.isGone = true
-      channel.close()
+      peers.close()
       tab.become(machine.calledOff(tab.state))
       // `hidden` also comes after `gone`, and must not open anything again.
     } else if (event === 'hidden') tab.schedule()
     else {
       tab.isGone = false
-      channel.open()
+      peers.open()
       tab.become(machine.seen(tab.state, world.now() + world.random() * 500))
       look(tab)
     }

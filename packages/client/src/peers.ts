@@ -4,15 +4,15 @@ import type { Tab } from './tab.ts'
 import { telling } from './token.ts'
 
 /** The token that it holds. */
-export function tellToken({ world, state, isSharing, channel }: Tab): void {
+export function tellToken({ world, state, isSharing, peers }: Tab): void {
   const { held } = state
   if (held && isSharing)
-    channel.say({ t: 'token', told: telling(held), born: world.wall() - world.now() + held.asked })
+    peers.say({ t: 'token', told: telling(held), born: world.wall() - world.now() + held.asked })
 }
 
 /** That its session ended; and no reload asks for it again. */
-export function tellEnd({ state: { dead, reason }, line, channel }: Tab): void {
+export function tellEnd({ state: { dead, reason }, line, peers }: Tab): void {
   if (!dead) return
-  channel.say({ t: 'out', sid: dead, reason: reason === 'user' ? 'other-tab' : reason })
+  peers.say({ t: 'out', sid: dead, reason: reason === 'user' ? 'other-tab' : reason })
   line.forget(dead)
 }

@@ -1,7 +1,6 @@
 /** The access token: handed out, renewed, and taken. */
 
 import { asError, SessionError } from './errors.ts'
-import { write } from './leaving.ts'
 import * as machine from './machine.ts'
 import { look } from './outside.ts'
 import type { Tab } from './tab.ts'
@@ -12,12 +11,7 @@ import type { TokenOptions } from './types.ts'
 const [newTab, behind] = [60, 250]
 
 /** A valid token, and a newer one than `old`; null if nobody is signed in. */
-export function tokenOf(
-  tab: Tab,
-  least: number,
-  wanted: TokenOptions,
-  old?: Held | null,
-): Promise<string | null> {
+export function tokenOf(tab: Tab, wanted: TokenOptions = {}, old?: Held | null): Promise<string | null> {
   const { world, flightMs, become } = tab
   const { rejected, minValidityMs = 0, signal } = wanted
   if (rejected) become(machine.rejected(tab.state, rejected, world.now()))
@@ -28,11 +22,11 @@ export function tokenOf(
     const { phase, held, error, retryAt } = tab.state
     if (phase === 'signedOut') return null
     const isNew = held && held !== old
-    if (isNew && tab.remaining() > Math.min(Math.max(least, minValidityMs), held.life / 5)) {
-      if (world.now() >= held.due) become(machine.wanted(tab.state, 1))
+    if (isNew && tab.remaining() > Math.min(Math.max(tab.least, minValidityMs), held.life / 5)) {
+      if (world.now() >= held.due) become(machine.wanted(tab.state))
       return held.raw
     }
-    become(machine.wanted(tab.state, 2))
+    become(machine.wanted(tab.state))
     // A failure is nobody's matter while the token is good.
     if (isNew && error && tab.peek()) return held.raw
     if (error && (isLate || error.action === 'fix' || retryAt > giveUp)) throw error
@@ -44,15 +38,14 @@ export function tokenOf(
 /** One refresh. Its answer counts only in the epoch that asked, and only if nothing newer came first. */
 export async function refresh(tab: Tab): Promise<void> {
   const { world, line } = tab
-  tab.become(machine.refreshing(tab.state))
+  const running = {}
+  tab.become(machine.refreshing(tab.state, running))
   const { epoch, held } = tab.state
-  const isOver = () => {
-    const { state } = tab
-    return state.epoch !== epoch || state.held !== held || state.retryAt > world.now() || undefined
-  }
+  /** What it was for came by itself, or is not wanted any more. */
+  const isOver = () => tab.state.running !== running || undefined
   /** Waits for the token of another tab, for a moment. */
   const fromPeers = (ms: number) => {
-    tab.channel.say({ t: 'ask' })
+    tab.peers.say({ t: 'ask' })
     return tab.until(isLate => isLate || isOver(), ms)
   }
   const hinted = () => line.known()?.depth ?? 0
@@ -73,24 +66,19 @@ export async function refresh(tab: Tab): Promise<void> {
 
 /** Takes an answer with a token. */
 export function arrive(tab: Tab, answer: unknown, asked: number, epoch: number): void {
-  if (!machine.counts(tab.state, epoch)) throw SessionError.of('ABORTED')
+  if (!machine.counts(tab.state, epoch)) throw new SessionError('ABORTED')
   const held = hold(answer, asked, tab.share)
-  if (!held) throw SessionError.of('ANSWER_INVALID')
-  tab.line.opened?.(answer)
-  const { entry } = tab.state
+  if (!held) throw new SessionError('ANSWER_INVALID')
+  tab.line.answered?.(answer)
   tab.become(machine.adopt(tab.state, held, tab.world.now(), epoch))
-  if (entry) write(tab, 'in', tab.state.sid)
 }
 
 function fail(tab: Tab, error: SessionError, epoch: number): void {
+  // It may have been for a session that another tab replaced; or was called off too late to keep its cookies away.
+  look(tab)
   const { world, state } = tab
-  const hint = tab.line.known()
-  const isOfAnother = error.action === 'login' && hint && state.sid && hint.sid !== state.sid
-  // Called off too late to keep its cookies away, perhaps; or another tab signed in, and it was for the session before.
-  if (isOfAnother || !machine.counts(state, epoch)) look(tab)
-  else {
-    if (error.code === 'NO_SESSION' && state.held && hint === undefined)
-      tab.report({ type: 'trouble', error: SessionError.of('COOKIES_BLOCKED', 'fix') })
-    tab.become(machine.failed(state, error, world.now(), world.random()))
-  }
+  if (!machine.counts(state, epoch)) return
+  if (error.code === 'NO_SESSION' && state.held && tab.line.known() === undefined)
+    tab.report({ type: 'trouble', error: new SessionError('COOKIES_BLOCKED', 'fix') })
+  tab.become(machine.failed(state, error, world.now(), world.random()))
 }

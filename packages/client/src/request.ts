@@ -23,7 +23,7 @@ export async function post(
   const stop = new AbortController()
   let isOver: true | undefined
   const ready = () => {
-    if (epoch && (tab.isClosed || !machine.counts(tab.state, epoch))) throw SessionError.of('ABORTED')
+    if (epoch && (tab.isClosed || !machine.counts(tab.state, epoch))) throw new SessionError('ABORTED')
     return isOver
   }
   tab.until(ready, tab.flightMs, signal).catch(error => stop.abort(error))
@@ -39,14 +39,13 @@ export async function post(
       },
       body: JSON.stringify(body),
       credentials: 'include',
-      cache: 'no-store',
       // Credentials follow nobody to another address.
       redirect: 'error',
       keepalive,
       signal: stop.signal,
     })
     const answer: unknown = await response.json().catch(() => null)
-    if (response.ok && answer && typeof answer === 'object') return answer
+    if (response.ok && answer) return answer
     throw refusal(response.status, answer, response.headers.get('Retry-After'))
   } catch (error) {
     throw stop.signal.reason ?? asError(error, 'OFFLINE')

@@ -21,7 +21,7 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
 
   const token = async (wanted: TokenOptions = {}, old?: Held | null) => {
     begin()
-    return tokenOf(tab, options.minValidityMs ?? 10_000, wanted, old)
+    return tokenOf(tab, wanted, old)
   }
 
   return {

@@ -1,16 +1,17 @@
 /** What the parts of a session share: the state, the one way in which it changes, and who wants to know. */
 
-import { type Channel, channelOf } from './channel.ts'
+import { type Channel, channelOf, type Message } from './channel.ts'
+import { signOut } from './entering.ts'
 import { SessionError } from './errors.ts'
 import { tell } from './listeners.ts'
 import { locked } from './lock.ts'
 import type { State } from './machine.ts'
 import * as machine from './machine.ts'
-import { hear, leaveToo } from './outside.ts'
+import { hear } from './outside.ts'
 import { tellEnd, tellToken } from './peers.ts'
 import { refresh } from './refresh.ts'
 import { post } from './request.ts'
-import { cookieTransport, type Line, type Opening, type Send } from './transport.ts'
+import { type Ask, cookieTransport, type Line, type Opening } from './transport.ts'
 import type { Identity, SessionEvent, SessionOptions, Snapshot } from './types.ts'
 import { show } from './view.ts'
 import { browserWorld, type World } from './world.ts'
@@ -18,17 +19,19 @@ import { browserWorld, type World } from './world.ts'
 export interface Tab {
   readonly world: World
   readonly line: Line
-  readonly channel: Channel
-  readonly send: Send
+  readonly peers: Channel
+  readonly ask: Ask
   /** The name in storage, and of the lock. */
-  readonly key: string
+  readonly label: string
   /** Of a token's life, after which it is due. */
   readonly share: number
   readonly flightMs: number
+  /** How long a token that is handed out is valid. */
+  readonly least: number
   readonly isSharing: boolean
   state: State
   shown: Snapshot
-  /** The page is away: nothing is planned. */
+  /** The page is away, or the session not started: nothing is planned. */
   isGone: boolean
   isClosed: boolean
   /** Who keeps the token fresh though nobody looks. */
@@ -63,6 +66,7 @@ export function tabOf(options: SessionOptions): Tab {
     name = 'default',
     background = 'visible',
     refreshAt = 0.8,
+    minValidityMs = 10_000,
     shareAccessToken = true,
     requestTimeoutMs = 8_000,
     lockWaitMs = 3_000,
@@ -71,21 +75,22 @@ export function tabOf(options: SessionOptions): Tab {
     cookieDomain,
     transport = cookieTransport,
   } = options
-  const key = `countersign:${name}`
-  const send: Send = (path, asked) => post(tab, `${authUrl}/${path}`, asked)
+  const label = `countersign:${name}`
+  const ask: Ask = (path, asked) => post(tab, `${authUrl}/${path}`, asked)
   const line = (transport as Opening)({
     world,
-    send,
-    name: key,
+    ask,
+    say: message => peers.say(message as Message),
+    name: label,
     authUrl,
     cookieDomain,
-    leave: () => leaveToo(tab),
+    leave: () => signOut(tab, 'this', 'other-tab'),
   })
-  const channel = channelOf(line.isShared ? world.channel : undefined, key, message => hear(tab, message))
+  const peers = channelOf(world.channel, label, message => hear(tab, message))
   const first = show(machine.initial, initial)
   let identity: Identity | null = first.claims
   const waiting: (() => void)[] = []
-  let stopTimer: (() => void) | undefined
+  let stopTimer = () => {}
   let queue: Promise<unknown> = Promise.resolve()
 
   const wake = () => {
@@ -111,14 +116,14 @@ export function tabOf(options: SessionOptions): Tab {
     }
     if (error && error !== before.error) {
       tab.report({ type: 'failed', error, retryInMs: retryAt - now })
-      if (error.retryAfterMs) channel.say({ t: 'wait', ms: retryAt - now })
+      if (error.retryAfterMs) peers.say({ t: 'wait', ms: retryAt - now })
     }
     const seen = show(next, initial, tab.shown)
     if (seen !== tab.shown) tell(tab.onSnapshot)
     tab.shown = seen
     const { claims } = seen
     // Between two users, while the second one's token is under way, it is still the first one's caches.
-    if (phase !== 'pending' && (claims?.sid !== identity?.sid || claims?.sub !== identity?.sub)) {
+    if (phase !== 'pending' && claims?.sid !== identity?.sid) {
       tell(tab.onIdentity, claims, identity)
       identity = claims
     }
@@ -131,8 +136,7 @@ export function tabOf(options: SessionOptions): Tab {
   }
 
   function schedule(): void {
-    stopTimer?.()
-    stopTimer = undefined
+    stopTimer()
     const isAwake =
       background === 'always' || (background === 'visible' && (world.isVisible() || tab.holds > 0))
     const ms = machine.plan(tab.state, isAwake) - world.now()
@@ -155,10 +159,10 @@ export function tabOf(options: SessionOptions): Tab {
     signal?.addEventListener('abort', wake)
     try {
       for (;;) {
-        if (signal?.aborted) throw SessionError.of('ABORTED')
+        if (signal?.aborted) throw new SessionError('ABORTED')
         const found = ready(isLate)
         if (found !== undefined) return found
-        if (isLate) throw SessionError.of('TIMEOUT')
+        if (isLate) throw new SessionError('TIMEOUT')
         await new Promise<void>(look => waiting.push(look))
       }
     } finally {
@@ -169,15 +173,16 @@ export function tabOf(options: SessionOptions): Tab {
   const tab: Tab = {
     world,
     line,
-    channel,
-    send,
-    key,
+    peers,
+    ask,
+    label,
     share: refreshAt + world.random() / 10,
     flightMs: requestTimeoutMs,
-    isSharing: shareAccessToken && line.isShared,
+    least: minValidityMs,
+    isSharing: shareAccessToken && !!line.isShared,
     state: machine.initial,
     shown: first,
-    isGone: false,
+    isGone: true,
     isClosed: false,
     holds: 0,
     onSnapshot: new Set(),
@@ -188,23 +193,23 @@ export function tabOf(options: SessionOptions): Tab {
     until,
     wake,
     lock: run => {
-      const done = queue.then(() => (line.isShared ? locked(world, key, lockWaitMs, run) : run()))
+      const done = queue.then(() => (line.isShared ? locked(world, label, lockWaitMs, run) : run()))
       queue = done.catch(() => {})
       return done
     },
     report: event => onEvent && tell([onEvent], event),
     check: () => {
-      if (tab.isClosed) throw SessionError.of('CLOSED', 'fix')
+      if (tab.isClosed) throw new SessionError('CLOSED', 'fix')
     },
     remaining: () => {
       const { held, need } = tab.state
-      return held && need < 3 ? Math.max(0, held.end - world.now()) : 0
+      return held && need < 2 ? Math.max(0, held.ends - world.now()) : 0
     },
     peek: () => (tab.remaining() && tab.state.held ? tab.state.held.raw : null),
     close: () => {
       tab.isClosed = true
       tab.isGone = true
-      channel.close()
+      peers.close()
       line.close?.()
       schedule()
       wake()

@@ -11,7 +11,7 @@ export interface Held {
   /** In milliseconds: the whole life, and when it began, ends and is due for renewal by the clock of this tab. */
   readonly life: number
   readonly asked: number
-  readonly end: number
+  readonly ends: number
   readonly due: number
   readonly claims: Claims
 }
@@ -24,9 +24,11 @@ export const isNewer = (one: Held, other: Held): boolean =>
 export function decode(raw: unknown): Claims | null {
   try {
     const part = (raw as string).split('.')[1] as string
-    const bytes = Uint8Array.from(atob(part.replace(/-/g, '+').replace(/_/g, '/')), c => c.charCodeAt(0))
+    const bytes = Uint8Array.from(atob(part.replace(/[-_]/g, c => (c === '-' ? '+' : '/'))), c =>
+      c.charCodeAt(0),
+    )
     const claims = JSON.parse(new TextDecoder().decode(bytes))
-    return typeof claims.sid === 'string' && typeof claims.sub === 'string' ? Object.freeze(claims) : null
+    return claims.sid && claims.sub ? claims : null
   } catch {
     return null
   }
@@ -66,7 +68,7 @@ export function hold(told: unknown, asked: number, share: number): Held | null {
         issued: issued as number,
         life,
         asked,
-        end: asked + life,
+        ends: asked + life,
         // A long life keeps 5 s for the refresh itself.
         due: asked + Math.min(life * share, Math.max(life * 0.8, life - 5_000)),
         claims,

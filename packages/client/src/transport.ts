@@ -6,10 +6,10 @@ import type { World } from './world.ts'
 /** The hint: a cookie that scripts may read, `<session id>.<depth>`. It authorises nothing. */
 export interface Hint {
   readonly sid: string
-  readonly depth: number
+  readonly depth?: number
 }
 
-export type Send = (path: string, asked?: Asked) => Promise<unknown>
+export type Ask = (path: string, asked?: Asked) => Promise<unknown>
 
 /** One session's way to the server, made for one tab. */
 export interface Line {
@@ -22,23 +22,27 @@ export interface Line {
   /** Forgets it here. */
   forget(sid: string): void
   /** A session was answered. */
-  opened?(answer: unknown): void
+  answered?(answer: unknown): void
   /** The session object is closed; the user stays signed in. */
   close?(): void
   /** What a sign-in says besides the credentials. */
   readonly mode?: 'header'
+  /** Another tab says something. */
+  overheard?(message: object): void
   /** Whether tabs share one session, and so its access token and its lock. */
-  readonly isShared: boolean
+  readonly isShared?: boolean
 }
 
 export interface Setting {
   world: World
-  send: Send
+  ask: Ask
+  /** To other tabs. */
+  say(message: object): void
   name: string
   authUrl: string
   cookieDomain: string | undefined
   /** Another tab ended this one's session, of which the server does not know. */
-  leave(): void
+  leave(): unknown
 }
 
 /** Made by this package, and for it: what it takes and answers is not for others to call. */
@@ -49,7 +53,7 @@ export type Opening = (setting: Setting) => Line
 
 const pattern = /(?:^|; )(__(?:Host|Secure)-cshint)=([^;.]+)\.(\d+)/
 
-export const cookieTransport: Opening = ({ world, send, authUrl, cookieDomain }) => {
+export const cookieTransport: Opening = ({ world, ask, authUrl, cookieDomain }) => {
   const { cookies, host } = world
   const read = () => pattern.exec(cookies.cookie) ?? []
   // On another host than the cookies' an absent hint says nothing.
@@ -60,8 +64,8 @@ export const cookieTransport: Opening = ({ world, send, authUrl, cookieDomain })
       const [, , sid, depth] = read()
       return sid ? { sid, depth: Number(depth) } : isReadable ? null : undefined
     },
-    renew: epoch => send('refresh', { epoch }),
-    end: (all, bearer) => send(all ? 'logout/all' : 'logout', { bearer, keepalive: true }),
+    renew: epoch => ask('refresh', { epoch }),
+    end: (all, bearer) => ask(all ? 'logout/all' : 'logout', { bearer, keepalive: true }),
     // Of that session, and of no other: a late answer must not undo a new sign-in.
     forget: sid => {
       const [, name, found] = read()

@@ -18,5 +18,5 @@ export function show(
   if (rendered && phase === 'pending' && !fails && (!sid || rendered.sid === sid))
     ({ status, claims } = rendered)
   const next = { status, claims, sid: claims ? claims.sid : null, reason, degraded: fails > 0 }
-  return before && lasting(before) === lasting(next) ? before : Object.freeze(next)
+  return before && lasting(before) === lasting(next) ? before : next
 }
