@@ -37,6 +37,7 @@ pub use keys::{KeyError, KeySet, PublicKey};
 pub use reject::Reject;
 #[cfg(feature = "issuer")]
 pub use sign::{SignError, SigningKey};
+pub use smol_str::SmolStr;
 #[cfg(feature = "issuer")]
 pub use template::{ClaimTemplates, Placeholder, Template, TemplateError};
 pub use unverified::{MAX_ACCESS_TOKEN, MAX_FOREIGN_TOKEN, Unverified};

@@ -85,7 +85,7 @@ fn a_token_that_was_seen_counts_with_its_own_signature_only() {
     let other = api.key.sign(
         &{
             let mut claims = api.claims();
-            claims.jti = "other".to_owned();
+            claims.jti = "other".into();
             claims
         },
         "at+jwt",
@@ -106,7 +106,7 @@ fn memory_is_bounded_and_expired_tokens_leave_it() {
     let api = Api::with(|policy| policy.signatures = 8).told();
     for jti in 0..100 {
         let mut claims = api.claims();
-        claims.jti = jti.to_string();
+        claims.jti = jti.to_string().into();
         let token = api.key.sign(&claims, "at+jwt").unwrap();
         api.verifier.verify_known(&shown(&token)).unwrap();
         api.verifier.verify_known(&shown(&token)).unwrap();
