@@ -203,3 +203,71 @@ impl Door {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use futures_util::stream;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpSocket;
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+    use super::*;
+
+    /// More than what the sockets of both sides hold together.
+    const MUCH: u64 = 32 << 20;
+
+    /// Tells that an answer was let go of.
+    struct Held(UnboundedSender<()>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let _told = self.0.send(());
+        }
+    }
+
+    fn endless(held: Held) -> Body {
+        Body::from_stream(stream::repeat_with(move || {
+            let _until_dropped = &held;
+            Ok::<_, Infallible>(Bytes::from_static(&[b'.'; 8_192]))
+        }))
+    }
+
+    #[tokio::test]
+    async fn who_reads_now_and_then_is_served_and_who_stops_is_cut_off() {
+        let (held, mut let_go) = unbounded_channel();
+        let router = Router::new().fallback(move || {
+            let held = Held(held.clone());
+            async move { endless(held) }
+        });
+        let bound = Bound::new(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], bound.port()));
+        tokio::spawn(bound.serve(router, std::future::pending()));
+
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(65_536).unwrap();
+        let mut client = socket.connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut read = async || {
+            let read = tokio::io::copy(&mut (&mut client).take(MUCH), &mut tokio::io::sink()).await;
+            assert_eq!(read.unwrap(), MUCH, "the server cut off who reads");
+        };
+        read().await;
+
+        tokio::time::pause();
+        // While a thread is at work, paused time does not run ahead by itself.
+        let (over, working) = std::sync::mpsc::channel::<()>();
+        let work = tokio::task::spawn_blocking(move || working.recv());
+        for _ in 0..4 {
+            tokio::time::advance(WRITTEN_WITHIN.mul_f64(0.9)).await;
+            read().await;
+        }
+        assert!(let_go.is_empty());
+        drop(over);
+        let _ended = work.await.unwrap();
+        // From here on it runs to whatever is waited for next.
+        tokio::time::timeout(6 * WRITTEN_WITHIN, let_go.recv()).await.expect("who does not read is cut off");
+    }
+}
