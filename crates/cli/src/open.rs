@@ -123,9 +123,9 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
     App::start(settings, deps).await.with_context(|| place)
 }
 
-/// Makes the use cases ready on a database of another name, which belongs to the folder's master secret.
+/// Makes the use cases ready on a database of another name, which belongs to the folder's master secret, if to any.
 pub(crate) async fn app_on(settings: Settings, path: &Path) -> anyhow::Result<Arc<App>> {
-    let (master, _) = folder(&settings.data, true)?;
+    let (master, _) = folder(&settings.data, sqlite::is_tied(path)?)?;
     let store = Arc::new(journaled(&settings, path, &master)?);
     let deps = Deps { store, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
     Ok(App::start(settings, deps).await?)

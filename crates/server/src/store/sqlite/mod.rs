@@ -18,6 +18,7 @@ mod copy;
 mod denylist;
 mod events;
 mod journal;
+mod journal_copy;
 mod journal_file;
 #[cfg(test)]
 mod journal_tests;
@@ -47,6 +48,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 pub use self::copy::{CopyError, copy, examine, remove, replace};
 pub use self::journal::{Journal, JournalError};
+pub use self::journal_copy::{JournalCopy, Put};
 
 use self::readers::Readers;
 use self::watcher::Watcher;
@@ -167,6 +169,22 @@ fn open_journal(path: &Path, journal: Option<Journal>) -> Result<Option<journal:
 pub fn journal_path(path: &Path) -> Result<Option<PathBuf>, OpenError> {
     let db = connection::open_reader(path)?;
     Ok(if meta::is_ours(&db)? { meta::journal_path(&db)? } else { None })
+}
+
+/// Lets the database find its journal at another path.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn move_journal(path: &Path, journal: &Path) -> Result<(), OpenError> {
+    Ok(meta::move_journal(&connection::open_writer(path)?, journal)?)
+}
+
+/// Whether the database belongs to a master secret already.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn is_tied(path: &Path) -> Result<bool, OpenError> {
+    Ok(meta::is_tied(&connection::open_reader(path)?)?)
 }
 
 /// Lets the database keep no journal any more. What was in it is no longer part of it.
