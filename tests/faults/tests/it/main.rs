@@ -12,6 +12,7 @@ mod nodes;
 mod power;
 mod readonly;
 mod restarts;
+mod upgrade;
 
 use std::time::Duration;
 

@@ -49,11 +49,12 @@ use rusqlite::{Connection, TransactionBehavior};
 pub use self::copy::{CopyError, copy, examine, remove, replace};
 pub use self::journal::{Journal, JournalError};
 pub use self::journal_copy::{JournalCopy, Put};
+pub use self::migrate::MIGRATIONS;
 
 use self::readers::Readers;
 use self::watcher::Watcher;
 use self::writer::Writer;
-use super::StoreError;
+use super::{Migration, StoreError};
 
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -219,8 +220,16 @@ pub fn renew(copy: &Path, now: Timestamp) -> Result<(), OpenError> {
 /// # Errors
 /// See [`OpenError`].
 pub fn migrate(path: &Path) -> Result<u32, OpenError> {
+    migrate_by(path, MIGRATIONS)
+}
+
+/// The same by other steps: those of a version that is not there yet, to see whether this one can work beside it.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn migrate_by(path: &Path, migrations: &[Migration]) -> Result<u32, OpenError> {
     connection::create_file(path)?;
-    migrate::migrate(&mut connection::open_writer(path)?)
+    migrate::migrate(&mut connection::open_writer(path)?, migrations)
 }
 
 impl From<rusqlite::Error> for StoreError {
