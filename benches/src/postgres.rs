@@ -79,7 +79,7 @@ impl Scene {
 
 pub(crate) fn run(effort: &Effort) -> anyhow::Result<Section> {
     let (sessions, time, rounds) =
-        if effort.quick { (50_000, Duration::from_secs(1), 2) } else { (60_000, Duration::from_secs(5), 5) };
+        if effort.quick { (60_000, Duration::from_secs(1), 2) } else { (120_000, Duration::from_secs(5), 5) };
     let database = Database::start()?;
     let mut world = World::on(&database.url, 2 * sessions)?;
     database.settle()?;
