@@ -18,7 +18,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -27,6 +27,9 @@ use tower::ServiceExt;
 
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS: usize = 10_000;
+/// How many wait there at most, as far as the kernel allows it (`somaxconn`): others try again after one second, then
+/// two, and with the usual 1,024 refreshes were among them when all verifiers came back at once.
+const WAITING: u32 = 10_000;
 /// How long a client may take to send a request's headers, or its TLS handshake.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long requests that are under way get to finish at the end.
@@ -59,11 +62,11 @@ impl Bound {
     /// # Errors
     /// The operating system's, such as that the port is taken.
     pub async fn new(address: SocketAddr) -> io::Result<Self> {
-        let first = TcpListener::bind(address).await?;
+        let first = listen(address)?;
         let port = first.local_addr()?.port();
         let mut listeners = vec![first];
         if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
-            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            match listen((Ipv6Addr::LOCALHOST, port).into()) {
                 Ok(second) => listeners.push(second),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse && address.port() == 0 => {
                     // While `first` holds its port, the system chooses another.
@@ -134,6 +137,14 @@ impl Bound {
             let _late = tokio::time::timeout(END_WITHIN, graceful.shutdown()).await;
         }
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Else a port could not be taken again for a minute after a restart.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
 }
 
 #[derive(Clone)]
@@ -211,7 +222,6 @@ mod tests {
     use bytes::Bytes;
     use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpSocket;
     use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
     use super::*;

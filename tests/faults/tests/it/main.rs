@@ -8,6 +8,7 @@ mod failover;
 mod files;
 mod full;
 mod kill;
+mod listeners;
 mod nodes;
 mod power;
 mod readonly;

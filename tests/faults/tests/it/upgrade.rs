@@ -22,7 +22,7 @@ async fn two_neighbouring_versions_work_on_one_schema() -> anyhow::Result<()> {
     let disturbed = async {
         reached(&history, APART).await?;
         let before = version(&node.command(&["migrate"]).await?)?;
-        let after = version(&node.command_of(next(), &["migrate"]).await?)?;
+        let after = version(&node.command_of(Some(next()), &["migrate"]).await?)?;
         ensure!(after == before + 1, "{before}, and then {after}");
         // The older version goes on, and can be stopped and started.
         reached(&history, 2 * APART).await?;
@@ -30,7 +30,7 @@ async fn two_neighbouring_versions_work_on_one_schema() -> anyhow::Result<()> {
         node.start_again().await?;
         reached(&history, 3 * APART).await?;
         // There and back.
-        for program in [next(), None] {
+        for program in [Some(next()), None] {
             node.stop().await?;
             node.become_version(program);
             node.start_again().await?;
