@@ -25,6 +25,15 @@ export interface World {
   listen(hear: (event: PageEvent | 'stored', key?: string | null, value?: string | null) => void): () => void
 }
 
+/** Storage may be blocked, or full; a channel not allowed in a sandboxed frame; a message anything. */
+export function quietly<T>(run: () => T): T | undefined {
+  try {
+    return run()
+  } catch {
+    return undefined
+  }
+}
+
 const longestTimer = 2 ** 31 - 1
 
 /**
@@ -60,12 +69,6 @@ export function browserWorld(): World {
   const { document, location, navigator, BroadcastChannel } = globalThis as Partial<typeof globalThis>
   const wall = () => Date.now()
   const isVisible = () => document?.visibilityState !== 'hidden'
-  let storage: Storage | undefined
-  try {
-    storage = document && localStorage
-  } catch {
-    // Blocked by the user: other tabs are told by the channel.
-  }
   return {
     fetch: (input, init) => fetch(input, init),
     now: steadyClock(wall, () => performance.now()),
@@ -77,7 +80,8 @@ export function browserWorld(): World {
     },
     locks: navigator?.locks,
     channel: BroadcastChannel && (name => new BroadcastChannel(name)),
-    storage,
+    // Where it is blocked other tabs are told by the channel.
+    storage: quietly(() => document && localStorage),
     cookies: document ?? { cookie: '' },
     host: location?.hostname || 'server',
     isSecure: globalThis.isSecureContext !== false,
