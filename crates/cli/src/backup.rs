@@ -13,7 +13,7 @@ use countersign_server::config::{Config, Database};
 use countersign_server::store::sqlite::{self, JournalCopy, OpenError, Put};
 
 use crate::open::{self, Place};
-use crate::{config, print};
+use crate::print;
 
 #[derive(Args)]
 pub(crate) struct Backup {
@@ -81,7 +81,7 @@ pub(crate) async fn restore(Restore { file, keep_sessions, place }: Restore) -> 
     // Of a restore that was cut short.
     sqlite::remove(&copy);
     sqlite::copy(&file, &copy).with_context(|| file.display().to_string())?;
-    let prepared = prepare(config.clone(), &copy, keep_sessions.then_some(&*database)).await;
+    let prepared = prepare(&place, config.clone(), &copy, keep_sessions.then_some(&*database)).await;
     let prepared = prepared.with_context(|| file.display().to_string());
     let (outcome, journal) = prepared.inspect_err(|_| sqlite::remove(&copy))?;
 
@@ -110,6 +110,7 @@ pub(crate) async fn restore(Restore { file, keep_sessions, place }: Restore) -> 
 /// Lets a copy be what is to be restored, and with it a copy of its journal, if it keeps one. With `keep`, the database
 /// that it is to replace, sessions live on.
 async fn prepare(
+    place: &Place,
     mut config: Config,
     copy: &Path,
     keep: Option<&Path>,
@@ -121,8 +122,8 @@ async fn prepare(
         config.journal = journal.path().to_string_lossy().into_owned();
     }
     let outcome = match keep {
-        Some(database) => keep_sessions(&config, journal.as_ref(), copy, database).await?,
-        None => end(config, copy, &mut journal).await?,
+        Some(database) => keep_sessions(place, &config, journal.as_ref(), copy, database).await?,
+        None => end(place, config, copy, &mut journal).await?,
     };
     if let Some(journal) = &journal {
         sqlite::move_journal(copy, journal.journal())?;
@@ -131,8 +132,13 @@ async fn prepare(
 }
 
 /// Ends whatever lives in the copy, after the journal has told it what else has changed; or without.
-async fn end(mut config: Config, copy: &Path, journal: &mut Option<JournalCopy>) -> anyhow::Result<String> {
-    let app = match open_copy(&config, journal.as_ref(), copy).await {
+async fn end(
+    place: &Place,
+    mut config: Config,
+    copy: &Path,
+    journal: &mut Option<JournalCopy>,
+) -> anyhow::Result<String> {
+    let app = match open_copy(place, &config, journal.as_ref(), copy).await {
         Err(error) if error.downcast_ref().is_some_and(|error| matches!(error, OpenError::Journal(..))) => {
             eprintln!(
                 "countersign: {error:#}: passwords, roles and keys are as they were when the copy was made"
@@ -140,7 +146,7 @@ async fn end(mut config: Config, copy: &Path, journal: &mut Option<JournalCopy>)
             eprintln!("countersign: the journal ends here; begin another with --journal and another name");
             "off".clone_into(&mut config.journal);
             *journal = None;
-            open_copy(&config, None, copy).await
+            open_copy(place, &config, None, copy).await
         }
         opened => opened,
     }?;
@@ -152,6 +158,7 @@ async fn end(mut config: Config, copy: &Path, journal: &mut Option<JournalCopy>)
 
 /// Lets the journal end what has ended since; or refuses, if that cannot be known.
 async fn keep_sessions(
+    place: &Place,
     config: &Config,
     journal: Option<&JournalCopy>,
     copy: &Path,
@@ -163,7 +170,7 @@ async fn keep_sessions(
         bail!("the copy knows of no journal: {WITHOUT}");
     }
     sqlite::renew(copy, SystemClock.now())?;
-    drop(open_copy(config, journal, copy).await.context(WITHOUT)?);
+    drop(open_copy(place, config, journal, copy).await.context(WITHOUT)?);
     // As far as what it replaces can still be read.
     if database.exists() && sqlite::is_abreast(copy, database).is_ok_and(|abreast| !abreast) {
         bail!("the database has ended sessions that are not in this journal: {WITHOUT}");
@@ -172,8 +179,13 @@ async fn keep_sessions(
 }
 
 /// Opens the copies; what is wrong with the journal's is wrong with the journal.
-async fn open_copy(config: &Config, journal: Option<&JournalCopy>, copy: &Path) -> anyhow::Result<Arc<App>> {
-    let opened = open::app_on(config::check(config.clone(), 4000)?, copy).await;
+async fn open_copy(
+    place: &Place,
+    config: &Config,
+    journal: Option<&JournalCopy>,
+    copy: &Path,
+) -> anyhow::Result<Arc<App>> {
+    let opened = place.app_on(config.clone(), copy).await;
     opened.map_err(|error| match (error.downcast(), journal) {
         (Ok(OpenError::Journal(_, why)), Some(journal)) => {
             OpenError::Journal(journal.journal().to_owned(), why).into()

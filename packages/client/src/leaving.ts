@@ -1,6 +1,7 @@
 /** The server's part of a sign-out, which may have to wait for a network, another page, another day. */
 
 import { asError } from './errors.ts'
+import { isEntering } from './machine.ts'
 import type { Tab } from './tab.ts'
 import { quietly } from './world.ts'
 
@@ -44,6 +45,6 @@ export async function leave(tab: Tab, all: boolean, bearer?: string | null): Pro
 
 /** Sends one that could not be sent; under the lock, and only if it is still wanted there: another tab may be signing in. */
 export function finish(tab: Tab): void {
-  if (!tab.state.entry && pending(tab))
+  if (!isEntering(tab.state) && pending(tab))
     void tab.lock(async () => pending(tab) && leave(tab, read(tab)[0] === 'all'))
 }

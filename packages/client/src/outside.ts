@@ -14,9 +14,8 @@ const longestWait = 400_000
 export function hear(tab: Tab, message: Message): void {
   const { world, line, state } = tab
   const now = world.now()
-  if (message.t === 'ask') {
-    if (tab.peek()) tellToken(tab)
-  } else if (message.t === 'token') {
+  if (message.t === 'ask') tellToken(tab)
+  else if (message.t === 'token') {
     const held = hold(message.told, now - Math.max(0, world.wall() - message.born), tab.share)
     const hint = line.known()
     if (held && (hint === undefined || hint?.sid === held.sid))

@@ -66,7 +66,7 @@ export async function refresh(tab: Tab): Promise<void> {
 
 /** Takes an answer with a token. */
 export function arrive(tab: Tab, answer: unknown, asked: number, epoch: number): void {
-  if (!machine.counts(tab.state, epoch)) throw new SessionError('ABORTED')
+  if (epoch !== tab.state.epoch) throw new SessionError('ABORTED')
   const held = hold(answer, asked, tab.share)
   if (!held) throw new SessionError('ANSWER_INVALID')
   tab.line.answered?.(answer)
@@ -77,7 +77,7 @@ function fail(tab: Tab, error: SessionError, epoch: number): void {
   // It may have been for a session that another tab replaced; or was called off too late to keep its cookies away.
   look(tab)
   const { world, state } = tab
-  if (!machine.counts(state, epoch)) return
+  if (epoch !== state.epoch) return
   if (error.code === 'NO_SESSION' && state.held && tab.line.known() === undefined)
     tab.report({ type: 'trouble', error: new SessionError('COOKIES_BLOCKED', 'fix') })
   tab.become(machine.failed(state, error, world.now(), world.random()))

@@ -42,14 +42,13 @@ const longestTimer = 2 ** 31 - 1
  * difference is none.
  */
 export function steadyClock(wall: () => number, steady: () => number): () => number {
-  let [last, lastSteady, sum] = [wall(), steady(), 0]
+  let gap = wall() - steady()
+  let slept = 0
   return () => {
-    const [now, nowSteady] = [wall(), steady()]
-    const passed = nowSteady - lastSteady
-    sum += now - last > passed + 1000 ? now - last : passed
-    last = now
-    lastSteady = nowSteady
-    return sum
+    const now = wall() - steady()
+    if (now - gap > 1000) slept += now - gap
+    gap = now
+    return steady() + slept
   }
 }
 
