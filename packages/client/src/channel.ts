@@ -1,5 +1,6 @@
 /** What tabs of one origin say to each other, in memory only. Everything heard is checked before it is believed. */
 
+import type { Kept } from './header.ts'
 import type { Told } from './token.ts'
 import type { EndReason } from './types.ts'
 import { quietly, type World } from './world.ts'
@@ -13,6 +14,14 @@ export type Message =
   | { t: 'token'; told: Told; born: number }
   | { t: 'wait'; ms: number }
   | { t: 'out'; sid: string; reason: EndReason }
+  | HeaderMessage
+
+/** In header mode; `kept` answers `who`. */
+export interface HeaderMessage {
+  t: 'kept' | 'left' | 'who'
+  kept?: Kept | undefined
+  root?: string
+}
 
 export interface Channel {
   say(message: Message): void

@@ -30,9 +30,9 @@ export async function signIn(
     try {
       enter(tab, await tab.ask(path, { body, epoch, signal }), asked, epoch)
     } catch (error) {
-      const { phase, entry } = tab.state
+      const { state } = tab
       const hint = line.known()
-      if (phase === 'signedOut' && !entry) {
+      if (state.phase === 'signedOut' && state.epoch !== epoch) {
         // Called off by a sign-out, and too late to keep its cookies away, it leaves a session that nobody wants.
         if (hint) line.forget(hint.sid)
         await leave(tab, false)
@@ -46,8 +46,13 @@ export async function signIn(
 
 /** Takes the answer of a login that was made elsewhere. */
 export function adopt(tab: Tab, answer: unknown): void {
-  tab.become(machine.calledOff(tab.state))
-  enter(tab, answer, tab.world.now(), tab.state.epoch)
+  tab.become(machine.entering(tab.state))
+  const { epoch } = tab.state
+  try {
+    enter(tab, answer, tab.world.now(), epoch)
+  } finally {
+    tab.become(machine.entered(tab.state, epoch))
+  }
 }
 
 export async function signOut(

@@ -27,10 +27,8 @@ export interface State {
   readonly need: Need
   /** When a refused token was last replaced: the next one is not refused at once, whatever an API says. */
   readonly replacedAt: number
-  /** The refresh under way, itself. */
-  readonly running: object | null
-  /** The epoch in which the sign-in under way began, or 0; its answer counts in any, until a sign-out. */
-  readonly entry: number
+  /** What is under way: a sign-in, or the refresh itself. */
+  readonly running: object | 'entry' | null
   readonly fails: number
   /** What the last refresh failed with. */
   readonly error: SessionError | null
@@ -49,7 +47,6 @@ export const initial: State = {
   need: 0,
   replacedAt: -Infinity,
   running: null,
-  entry: 0,
   fails: 0,
   error: null,
   retryAt: 0,
@@ -59,16 +56,18 @@ export const initial: State = {
 
 const isOpen = ({ phase }: State): boolean => phase !== 'signedOut'
 
+/** A sign-in is under way: what others know of the session before does not count. */
+export const isEntering = ({ running }: State): boolean => running === 'entry'
+
 /** A new epoch, with nothing left of the last but what must not come back. */
-const turn = ({ epoch, entry, dead }: State, rest: Partial<State>): State => ({
+const turn = ({ epoch, dead }: State, rest: Partial<State>): State => ({
   ...initial,
   epoch: epoch + 1,
-  entry,
   dead,
   ...rest,
 })
 
-const out = (state: State, reason: EndReason): State =>
+export const signedOut = (state: State, reason: EndReason): State =>
   turn(state, { phase: 'signedOut', reason, dead: state.sid ?? state.dead })
 
 /** Begins, knowing of a session that ended. */
@@ -76,20 +75,22 @@ export const start = (state: State, dead: string | null): State => turn(state, {
 
 export const refreshing = (state: State, running: object): State => ({ ...state, running })
 
-/** What is under way is called off. */
-export const calledOff = (state: State): State => ({ ...state, epoch: state.epoch + 1, running: null })
+/** A refresh under way is called off. */
+export const calledOff = (state: State): State =>
+  isEntering(state) ? state : { ...state, epoch: state.epoch + 1, running: null }
 
-/** Before a sign-in, whose cookies must be the last to come. */
-export const entering = (state: State): State => ({ ...calledOff(state), entry: state.epoch + 1 })
+/** Before a sign-in, whose cookies must be the last to come: nothing else is under way. */
+export const entering = (state: State): State => ({ ...state, epoch: state.epoch + 1, running: 'entry' })
 
-/** Whether an answer still counts: for the epoch that asked, which may be that of a sign-in. */
-export const counts = ({ epoch, entry }: State, asked: number): boolean => asked === epoch || asked === entry
+/** After it, if nothing came of it. */
+export const entered = (state: State, asked: number): State =>
+  isEntering(state) && asked === state.epoch ? { ...state, running: null } : state
 
 /** A token arrived: for the epoch that asked for it, or, without one, from another tab. */
 export function adopt(state: State, held: Held, now: number, asked?: number): State {
-  const { epoch, entry, sid, dead } = state
+  const { epoch, sid, dead } = state
   const isSame = held.sid === sid
-  const isExpected = asked ? counts(state, asked) : !entry
+  const isExpected = asked ? asked === epoch : !isEntering(state)
   if (!isExpected || held.sid === dead || (isSame && state.held && !isNewer(held, state.held))) return state
   return {
     ...initial,
@@ -109,8 +110,8 @@ export function adopt(state: State, held: Held, now: number, asked?: number): St
 export function failed(state: State, error: SessionError, now: number, random: number): State {
   const { fails, held, retryAt } = state
   const { code, action, reason, retryAfterMs = 0 } = error
-  if (!isOpen(state)) return state
-  if (action === 'login') return out(state, reason ?? (code === 'NO_SESSION' && !held ? 'none' : 'refused'))
+  if (action === 'login')
+    return signedOut(state, reason ?? (code === 'NO_SESSION' && !held ? 'none' : 'refused'))
   // Full jitter. A fault of the program or its configuration does not mend itself in seconds.
   const pause = action === 'fix' ? 60_000 : random * Math.min(30_000, 250 * 2 ** fails)
   return {
@@ -124,13 +125,13 @@ export function failed(state: State, error: SessionError, now: number, random: n
 
 /** Another tab knows that a session ended. */
 export const ended = (state: State, sid: string, reason: EndReason): State =>
-  isOpen(state) && (state.sid ?? sid) === sid ? out(state, reason) : state
+  isOpen(state) && !isEntering(state) && (state.sid ?? sid) === sid ? signedOut(state, reason) : state
 
 /** Another tab was told to wait, by a server that can be reached. What queues for the lock meanwhile gives up. */
 export const waits = (state: State, until: number): State =>
-  isOpen(state)
-    ? { ...state, running: null, fails: 0, error: null, retryAt: Math.max(state.retryAt, until) }
-    : state
+  isEntering(state)
+    ? state
+    : { ...state, running: null, fails: 0, error: null, retryAt: Math.max(state.retryAt, until) }
 
 /** An API refused the token. One that refuses every token, whatever it is, causes no storm of refreshes. */
 export function rejected(state: State, raw: string, now: number): State {
@@ -145,25 +146,20 @@ export const wanted = (state: State): State => (state.held && !state.need ? { ..
 
 /** What the hint says at the start, and when somebody looks at the tab again: others may have signed in or out. */
 export function looked(state: State, sid: string | null): State {
-  if (state.entry || (sid && sid === state.sid)) return state
+  if (isEntering(state) || (sid && sid === state.sid)) return state
   if (sid && sid !== state.dead) return turn(state, { sid })
-  return isOpen(state) ? out(state, state.sid ? 'other-tab' : 'none') : state
+  return isOpen(state) ? signedOut(state, state.sid ? 'other-tab' : 'none') : state
 }
 
 /** Somebody looks, or the network is back: a pause of our own is over, one that the server asked for is not. */
 export const seen = (state: State, retryAt: number): State =>
   state.error && !state.error.retryAfterMs ? { ...state, retryAt: Math.min(state.retryAt, retryAt) } : state
 
-export const entered = (state: State, entry: number): State =>
-  entry === state.entry ? { ...state, entry: 0 } : state
-
-export const signedOut = (state: State, reason: EndReason): State => ({ ...out(state, reason), entry: 0 })
-
 /** When to refresh, by the clock of the token; Infinity: not until something happens. */
 export function plan(state: State, isAwake: boolean): number {
   const { held, need, retryAt } = state
   const isNow = !held || need > 0
-  return state.running || state.entry || !isOpen(state) || !(isNow || isAwake)
+  return state.running || !isOpen(state) || !(isNow || isAwake)
     ? Infinity
     : Math.max(isNow ? 0 : held.due, retryAt)
 }

@@ -4,9 +4,8 @@ import type { Tab } from './tab.ts'
 import { telling } from './token.ts'
 
 /** The token that it holds. */
-export function tellToken({ world, state, isSharing, peers }: Tab): void {
-  const { held } = state
-  if (held && isSharing)
+export function tellToken({ world, state: { held }, isSharing, peers, peek }: Tab): void {
+  if (held && isSharing && peek())
     peers.say({ t: 'token', told: telling(held), born: world.wall() - world.now() + held.asked })
 }
 

@@ -1,6 +1,6 @@
 /** The access token: handed out, renewed, and taken. */
 
-import { asError, SessionError } from './errors.ts'
+import { SessionError } from './errors.ts'
 import * as machine from './machine.ts'
 import { look } from './outside.ts'
 import type { Tab } from './tab.ts'
@@ -59,14 +59,14 @@ export async function refresh(tab: Tab): Promise<void> {
     try {
       arrive(tab, await line.renew(epoch), asked, epoch)
     } catch (error) {
-      fail(tab, asError(error), epoch)
+      fail(tab, error as SessionError, epoch)
     }
   })
 }
 
 /** Takes an answer with a token. */
 export function arrive(tab: Tab, answer: unknown, asked: number, epoch: number): void {
-  if (!machine.counts(tab.state, epoch)) throw new SessionError('ABORTED')
+  if (epoch !== tab.state.epoch) throw new SessionError('ABORTED')
   const held = hold(answer, asked, tab.share)
   if (!held) throw new SessionError('ANSWER_INVALID')
   tab.line.answered?.(answer)
@@ -77,7 +77,7 @@ function fail(tab: Tab, error: SessionError, epoch: number): void {
   // It may have been for a session that another tab replaced; or was called off too late to keep its cookies away.
   look(tab)
   const { world, state } = tab
-  if (!machine.counts(state, epoch)) return
+  if (epoch !== state.epoch) return
   if (error.code === 'NO_SESSION' && state.held && tab.line.known() === undefined)
     tab.report({ type: 'trouble', error: new SessionError('COOKIES_BLOCKED', 'fix') })
   tab.become(machine.failed(state, error, world.now(), world.random()))

@@ -1,7 +1,6 @@
 /** One request to the auth server. */
 
-import { asError, refusal, SessionError } from './errors.ts'
-import * as machine from './machine.ts'
+import { refusal, SessionError } from './errors.ts'
 import type { Tab } from './tab.ts'
 
 export interface Asked {
@@ -18,12 +17,12 @@ export interface Asked {
 export async function post(
   tab: Tab,
   url: string,
-  { body = {}, bearer, epoch, signal, keepalive = false }: Asked = {},
+  { body = {}, bearer, epoch, signal, keepalive = false }: Asked,
 ): Promise<unknown> {
   const stop = new AbortController()
   let isOver: true | undefined
   const ready = () => {
-    if (epoch && (tab.isClosed || !machine.counts(tab.state, epoch))) throw new SessionError('ABORTED')
+    if (epoch && (tab.isClosed || epoch !== tab.state.epoch)) throw new SessionError('ABORTED')
     return isOver
   }
   tab.until(ready, tab.flightMs, signal).catch(error => stop.abort(error))
@@ -48,7 +47,7 @@ export async function post(
     if (response.ok && answer) return answer
     throw refusal(response.status, answer, response.headers.get('Retry-After'))
   } catch (error) {
-    throw stop.signal.reason ?? asError(error, 'OFFLINE')
+    throw stop.signal.reason ?? (error instanceof SessionError ? error : new SessionError('OFFLINE'))
   } finally {
     isOver = true
     tab.wake()

@@ -1,7 +1,6 @@
 /** What the parts of a session share: the state, the one way in which it changes, and who wants to know. */
 
-import { type Channel, channelOf, type Message } from './channel.ts'
-import { signOut } from './entering.ts'
+import { type Channel, channelOf } from './channel.ts'
 import { SessionError } from './errors.ts'
 import { tell } from './listeners.ts'
 import { locked } from './lock.ts'
@@ -18,7 +17,7 @@ import { browserWorld, type World } from './world.ts'
 
 export interface Tab {
   readonly world: World
-  readonly line: Line
+  line: Line
   readonly peers: Channel
   readonly ask: Ask
   /** The name in storage, and of the lock. */
@@ -28,7 +27,7 @@ export interface Tab {
   readonly flightMs: number
   /** How long a token that is handed out is valid. */
   readonly least: number
-  readonly isSharing: boolean
+  isSharing: boolean
   state: State
   shown: Snapshot
   /** The page is away, or the session not started: nothing is planned. */
@@ -72,23 +71,9 @@ export function tabOf(options: SessionOptions): Tab {
     lockWaitMs = 3_000,
     onEvent,
     initial,
-    cookieDomain,
     transport = cookieTransport,
   } = options
   const label = `countersign:${name}`
-  const ask: Ask = (path, asked) => post(tab, `${authUrl}/${path}`, asked)
-  const line = (transport as Opening)({
-    world,
-    ask,
-    say: message => peers.say(message as Message),
-    name: label,
-    authUrl,
-    cookieDomain,
-    leave: () => signOut(tab, 'this', 'other-tab'),
-  })
-  const peers = channelOf(world.channel, label, message => hear(tab, message))
-  const first = show(machine.initial, initial)
-  let identity: Identity | null = first.claims
   const waiting: (() => void)[] = []
   let stopTimer = () => {}
   let queue: Promise<unknown> = Promise.resolve()
@@ -97,45 +82,7 @@ export function tabOf(options: SessionOptions): Tab {
     for (const look of waiting.splice(0)) look()
   }
 
-  function become(next: State, isTold?: boolean): void {
-    const before = tab.state
-    if (next === before || tab.isClosed) return
-    tab.state = next
-    const { held, phase, reason, error, retryAt } = next
-    const now = world.now()
-    if (held !== before.held) {
-      tell(tab.onToken, tab.peek())
-      if (held) {
-        tab.report({
-          type: isTold ? 'adopted' : 'refreshed',
-          depth: held.depth,
-          dueInMs: held.due - now,
-        })
-        if (!isTold) tellToken(tab)
-      }
-    }
-    if (error && error !== before.error) {
-      tab.report({ type: 'failed', error, retryInMs: retryAt - now })
-      if (error.retryAfterMs) peers.say({ t: 'wait', ms: retryAt - now })
-    }
-    const seen = show(next, initial, tab.shown)
-    if (seen !== tab.shown) tell(tab.onSnapshot)
-    tab.shown = seen
-    const { claims } = seen
-    // Between two users, while the second one's token is under way, it is still the first one's caches.
-    if (phase !== 'pending' && claims?.sid !== identity?.sid) {
-      tell(tab.onIdentity, claims, identity)
-      identity = claims
-    }
-    if (phase === 'signedOut' && before.phase !== phase) {
-      tab.report({ type: 'ended', reason })
-      if (!isTold) tellEnd(tab)
-    }
-    wake()
-    schedule()
-  }
-
-  function schedule(): void {
+  const schedule = () => {
     stopTimer()
     const isAwake =
       background === 'always' || (background === 'visible' && (world.isVisible() || tab.holds > 0))
@@ -145,75 +92,114 @@ export function tabOf(options: SessionOptions): Tab {
     else void refresh(tab)
   }
 
-  async function until<T>(
-    ready: (isLate?: boolean) => T | undefined,
-    ms = Infinity,
-    signal?: AbortSignal,
-  ): Promise<T> {
-    let isLate = false
-    const stop = world.timer(() => {
-      isLate = true
-      wake()
-    }, ms)
-    // Always the same function: a signal that lasts hears it once.
-    signal?.addEventListener('abort', wake)
-    try {
-      for (;;) {
-        if (signal?.aborted) throw new SessionError('ABORTED')
-        const found = ready(isLate)
-        if (found !== undefined) return found
-        if (isLate) throw new SessionError('TIMEOUT')
-        await new Promise<void>(look => waiting.push(look))
-      }
-    } finally {
-      stop()
-    }
-  }
+  const report = (event: SessionEvent) => onEvent && tell([onEvent], event)
 
   const tab: Tab = {
     world,
-    line,
-    peers,
-    ask,
     label,
     share: refreshAt + world.random() / 10,
     flightMs: requestTimeoutMs,
     least: minValidityMs,
-    isSharing: shareAccessToken && !!line.isShared,
     state: machine.initial,
-    shown: first,
+    shown: show(machine.initial, initial),
     isGone: true,
     isClosed: false,
     holds: 0,
     onSnapshot: new Set(),
     onToken: new Set(),
     onIdentity: new Set(),
-    become,
-    schedule,
-    until,
+    peers: channelOf(world.channel, label, message => hear(tab, message)),
+
+    become: (next, isTold) => {
+      const before = tab.state
+      if (next === before || tab.isClosed) return
+      tab.state = next
+      const { held, phase, reason, error, retryAt } = next
+      const now = world.now()
+      if (held !== before.held) {
+        tell(tab.onToken, tab.peek())
+        if (held) {
+          const { depth, due } = held
+          report({ type: isTold ? 'adopted' : 'refreshed', depth, dueInMs: due - now })
+          if (!isTold) tellToken(tab)
+        }
+      }
+      if (error && error !== before.error) {
+        const ms = retryAt - now
+        report({ type: 'failed', error, retryInMs: ms })
+        if (error.retryAfterMs) tab.peers.say({ t: 'wait', ms })
+      }
+      const seen = show(next, initial, tab.shown)
+      if (seen !== tab.shown) tell(tab.onSnapshot)
+      tab.shown = seen
+      const { claims } = seen
+      // Between two users, while the second one's token is under way, it is still the first one's caches.
+      if (phase !== 'pending' && claims?.sid !== identity?.sid) {
+        tell(tab.onIdentity, claims, identity)
+        identity = claims
+      }
+      if (phase === 'signedOut' && before.phase !== phase) {
+        report({ type: 'ended', reason })
+        if (!isTold) tellEnd(tab)
+      }
+      wake()
+      schedule()
+    },
+
+    until: async (ready, ms = Infinity, signal) => {
+      let isLate = false
+      const stop = world.timer(() => {
+        isLate = true
+        wake()
+      }, ms)
+      // Always the same function: a signal that lasts hears it once.
+      signal?.addEventListener('abort', wake)
+      try {
+        for (;;) {
+          if (signal?.aborted) throw new SessionError('ABORTED')
+          const found = ready(isLate)
+          if (found !== undefined) return found
+          if (isLate) throw new SessionError('TIMEOUT')
+          await new Promise<void>(look => waiting.push(look))
+        }
+      } finally {
+        stop()
+      }
+    },
+
     wake,
+    schedule,
+    report,
+    ask: (path, asked) => post(tab, `${authUrl}/${path}`, asked),
+
     lock: run => {
-      const done = queue.then(() => (line.isShared ? locked(world, label, lockWaitMs, run) : run()))
+      const done = queue.then(() => (tab.line.isShared ? locked(world, label, lockWaitMs, run) : run()))
       queue = done.catch(() => {})
       return done
     },
-    report: event => onEvent && tell([onEvent], event),
+
     check: () => {
       if (tab.isClosed) throw new SessionError('CLOSED', 'fix')
     },
+
     remaining: () => {
       const { held, need } = tab.state
       return held && need < 2 ? Math.max(0, held.ends - world.now()) : 0
     },
+
     peek: () => (tab.remaining() && tab.state.held ? tab.state.held.raw : null),
+
     close: () => {
       tab.isClosed = true
       tab.isGone = true
-      peers.close()
-      line.close?.()
+      tab.peers.close()
+      tab.line.close?.()
       schedule()
       wake()
     },
-  }
+  } as Partial<Tab> as Tab
+  let identity: Identity | null = tab.shown.claims
+  tab.line = (transport as Opening)(tab, options)
+  tab.isSharing = shareAccessToken && !!tab.line.isShared
   return tab
 }

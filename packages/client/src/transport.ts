@@ -1,7 +1,9 @@
 /** How a session is opened, renewed and ended: by cookies here, by `header.ts` as the article has it. */
 
+import type { HeaderMessage } from './channel.ts'
 import type { Asked } from './request.ts'
-import type { World } from './world.ts'
+import type { Tab } from './tab.ts'
+import type { SessionOptions } from './types.ts'
 
 /** The hint: a cookie that scripts may read, `<session id>.<depth>`. It authorises nothing. */
 export interface Hint {
@@ -9,7 +11,7 @@ export interface Hint {
   readonly depth?: number
 }
 
-export type Ask = (path: string, asked?: Asked) => Promise<unknown>
+export type Ask = (path: string, asked: Asked) => Promise<unknown>
 
 /** One session's way to the server, made for one tab. */
 export interface Line {
@@ -28,32 +30,20 @@ export interface Line {
   /** What a sign-in says besides the credentials. */
   readonly mode?: 'header'
   /** Another tab says something. */
-  overheard?(message: object): void
+  overheard?(message: HeaderMessage): void
   /** Whether tabs share one session, and so its access token and its lock. */
   readonly isShared?: boolean
 }
 
-export interface Setting {
-  world: World
-  ask: Ask
-  /** To other tabs. */
-  say(message: object): void
-  name: string
-  authUrl: string
-  cookieDomain: string | undefined
-  /** Another tab ended this one's session, of which the server does not know. */
-  leave(): unknown
-}
-
 /** Made by this package, and for it: what it takes and answers is not for others to call. */
-export type Transport = (setting: never) => object
+export type Transport = (tab: never, options: never) => object
 
 /** The same, from within. */
-export type Opening = (setting: Setting) => Line
+export type Opening = (tab: Tab, options: SessionOptions) => Line
 
 const pattern = /(?:^|; )(__(?:Host|Secure)-cshint)=([^;.]+)\.(\d+)/
 
-export const cookieTransport: Opening = ({ world, ask, authUrl, cookieDomain }) => {
+export const cookieTransport: Opening = ({ world, ask }, { authUrl = '/auth', cookieDomain }) => {
   const { cookies, host } = world
   const read = () => pattern.exec(cookies.cookie) ?? []
   // On another host than the cookies' an absent hint says nothing.

@@ -21,8 +21,8 @@ export interface World {
   host: string
   isSecure: boolean
   isVisible(): boolean
-  /** `stored`: another tab wrote `value` to storage. */
-  listen(hear: (event: PageEvent | 'stored', key?: string | null, value?: string | null) => void): () => void
+  /** `stored`: another tab wrote to storage, or removed from it. */
+  listen(hear: (event: PageEvent | 'stored', key?: string | null) => void): () => void
 }
 
 /** Storage may be blocked, or full; a channel not allowed in a sandboxed frame; a message anything. */
@@ -42,14 +42,13 @@ const longestTimer = 2 ** 31 - 1
  * difference is none.
  */
 export function steadyClock(wall: () => number, steady: () => number): () => number {
-  let [last, lastSteady, sum] = [wall(), steady(), 0]
+  let gap = wall() - steady()
+  let slept = 0
   return () => {
-    const [now, nowSteady] = [wall(), steady()]
-    const passed = nowSteady - lastSteady
-    sum += now - last > passed + 1000 ? now - last : passed
-    last = now
-    lastSteady = nowSteady
-    return sum
+    const now = wall() - steady()
+    if (now - gap > 1000) slept += now - gap
+    gap = now
+    return steady() + slept
   }
 }
 
@@ -88,8 +87,8 @@ export function browserWorld(): World {
     isVisible,
     listen: hear => {
       const stop = new AbortController()
-      const heard = ({ type, key, newValue }: StorageEvent) =>
-        hear(events[type] ?? (isVisible() ? 'shown' : 'hidden'), key, newValue)
+      const heard = ({ type, key }: StorageEvent) =>
+        hear(events[type] ?? (isVisible() ? 'shown' : 'hidden'), key)
       // Events of the document reach the window, but some only when caught on the way down.
       if (document)
         for (const type in events)
