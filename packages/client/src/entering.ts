@@ -24,7 +24,7 @@ export async function signIn(
   // In place of one that may be under way.
   tab.become(machine.entering(tab.state))
   const { epoch } = tab.state
-  const body = { ...credentials, ...(line.mode && { mode: line.mode }) }
+  const body = { ...credentials, mode: line.mode }
   await tab.lock(async () => {
     const asked = world.now()
     try {
