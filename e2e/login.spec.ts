@@ -20,6 +20,14 @@ test('says that a name or password is wrong, and not which', async ({ context, v
   await expect(visitor.part('session-view')).toBeHidden()
 })
 
+test('says so when the server is not there', async ({ context, visit }) => {
+  const visitor = await visit(context)
+  await context.setOffline(true)
+  await visitor.part('username').fill('ann@example.org')
+  await visitor.submit()
+  await expect(visitor.part('error')).toHaveText('The server cannot be reached.')
+})
+
 test('keeps tokens where scripts cannot read them', async ({ context, stack, visit }) => {
   const visitor = await visit(context)
   await visitor.signUp()

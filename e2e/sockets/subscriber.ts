@@ -1,8 +1,11 @@
 /** Somebody who subscribes with the npm package graphql-ws, as a page would. */
 import { once } from 'node:events'
-import { type Client, createClient } from 'graphql-ws'
+import { setTimeout as passing } from 'node:timers/promises'
+import { type Client, createClient, type ClientOptions as StockOptions } from 'graphql-ws'
 import { type ClientOptions, WebSocket } from 'ws'
 import type { Visitor } from '../visitor.ts'
+
+type Patience = Pick<StockOptions, 'retryAttempts' | 'shouldRetry'>
 
 /** The stock client, on a socket that carries the visitor's cookies. */
 export class Subscriber {
@@ -14,7 +17,7 @@ export class Subscriber {
   #socket: WebSocket | undefined
 
   /** `token` is asked for each socket that is opened. */
-  constructor(url: string, visitor: Visitor, token: () => string | Promise<string>) {
+  constructor(url: string, visitor: Visitor, token: () => string | Promise<string>, patience: Patience = {}) {
     class WithCookies extends WebSocket {
       constructor(address: string, protocols: string | string[], options?: ClientOptions) {
         super(address, protocols, { ...options, headers: { cookie: visitor.cookie(), origin: visitor.url } })
@@ -24,7 +27,8 @@ export class Subscriber {
       url: `${url.replace('http', 'ws')}/graphql`,
       webSocketImpl: WithCookies,
       connectionParams: async () => ({ headers: { Authorization: `Bearer ${await token()}` } }),
-      retryWait: async () => {},
+      retryWait: () => passing(10),
+      ...patience,
     })
     this.#client.on('connected', socket => {
       this.opened += 1

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as passing } from 'node:timers/promises'
 import { Notes } from '../notes.ts'
+import { Gateway } from '../program.ts'
 import { Stack } from '../stack.ts'
 import { Visitor } from '../visitor.ts'
 import { Subscriber } from './subscriber.ts'
@@ -139,6 +140,41 @@ test('without a newer token the stock client connects again by itself', async ()
   assert.deepEqual(subscriber.closes.slice(0, 2), [expired, expired])
   await subscriber.close()
   await telling
+})
+
+test('programs that end say so, and a client connects again as soon as there is one', async () => {
+  const server = await Stack.start()
+  const api = await Notes.start(server)
+  // The API is a verifier as well, and asks for the fingerprint.
+  const flags = { upstream: api.url, origins: server.url, 'pass-fingerprint-cookie': 'on' }
+  const gateway = await Gateway.start(server, flags)
+  const [visitor, session] = await Visitor.signedUp(server.url)
+  const open = async (url: string, query: string, retryAttempts: number) => {
+    // By itself the stock client gives up when nothing listens there.
+    const patience = { retryAttempts, shouldRetry: () => true }
+    const subscriber = new Subscriber(url, visitor, () => session.jwt_token, patience)
+    const answers = subscriber.subscribe(query)
+    await answers.next()
+    // Until it is closed below.
+    answers.next().catch(() => {})
+    return subscriber
+  }
+  const notes = 'subscription { notes { text } }'
+  const patient = await open(server.url, 'subscription { sessionEvents { kind } }', Number.POSITIVE_INFINITY)
+  const ends: [() => Promise<void>, Subscriber][] = [
+    [() => gateway.stop(), await open(gateway.url, notes, 0)],
+    [() => api.stop(), await open(api.url, notes, 0)],
+    [() => server.stop(), patient],
+  ]
+  for (const [end, subscriber] of ends) {
+    await end()
+    await until(() => subscriber.closes.length > 0)
+    assert.deepEqual(subscriber.closes[0], { code: 1001, reason: 'Going away' })
+  }
+  await server.start()
+  await until(() => patient.opened === 2)
+  await patient.close()
+  await server.remove()
 })
 
 /** Waits for something that another process does; the test runner's limit is the only one. */

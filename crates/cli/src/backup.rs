@@ -3,17 +3,15 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use countersign_core::{Clock, SystemClock};
-use countersign_server::app::App;
 use countersign_server::config::{Config, Database};
 use countersign_server::store::sqlite::{self, OpenError};
 
 use crate::open::{self, Place};
-use crate::{config, print};
+use crate::print;
 
 #[derive(Args)]
 pub(crate) struct Backup {
@@ -83,7 +81,11 @@ pub(crate) async fn restore(Restore { file, keep_sessions, place }: Restore) -> 
     sqlite::copy(&file, &copy).with_context(|| file.display().to_string())?;
     let restored = async {
         sqlite::examine(&copy)?;
-        if keep_sessions { keep(config, &copy, &database).await } else { end(config, &copy).await }
+        if keep_sessions {
+            keep(&place, config, &copy, &database).await
+        } else {
+            end(&place, config, &copy).await
+        }
     };
     let outcome = restored.await.with_context(|| file.display().to_string());
     let outcome = outcome.inspect_err(|_| sqlite::remove(&copy))?;
@@ -99,15 +101,15 @@ pub(crate) async fn restore(Restore { file, keep_sessions, place }: Restore) -> 
 }
 
 /// Ends whatever lives in the copy, after the journal has told it what else has changed; or without.
-async fn end(mut config: Config, copy: &Path) -> anyhow::Result<String> {
-    let app = match open_copy(&config, copy).await {
+async fn end(place: &Place, mut config: Config, copy: &Path) -> anyhow::Result<String> {
+    let app = match place.app_on(config.clone(), copy).await {
         Err(error) if error.downcast_ref().is_some_and(|error| matches!(error, OpenError::Journal(..))) => {
             eprintln!(
                 "countersign: {error:#}: passwords, roles and keys are as they were when the copy was made"
             );
             eprintln!("countersign: the journal ends here; begin another with --journal and another name");
             "off".clone_into(&mut config.journal);
-            open_copy(&config, copy).await
+            place.app_on(config.clone(), copy).await
         }
         opened => opened,
     }?;
@@ -118,23 +120,19 @@ async fn end(mut config: Config, copy: &Path) -> anyhow::Result<String> {
 }
 
 /// Lets the journal end what has ended since; or refuses, if that cannot be known.
-async fn keep(config: Config, copy: &Path, database: &Path) -> anyhow::Result<String> {
+async fn keep(place: &Place, config: Config, copy: &Path, database: &Path) -> anyhow::Result<String> {
     const WITHOUT: &str = "what has ended since the copy was made cannot be known; without --keep-sessions \
          everybody signs in again";
     if sqlite::journal_path(copy)?.is_none() || config.journal == "off" {
         bail!("the copy knows of no journal: {WITHOUT}");
     }
     sqlite::renew(copy, SystemClock.now())?;
-    drop(open_copy(&config, copy).await.context(WITHOUT)?);
+    drop(place.app_on(config.clone(), copy).await.context(WITHOUT)?);
     // As far as what it replaces can still be read.
     if database.exists() && sqlite::is_abreast(copy, database).is_ok_and(|abreast| !abreast) {
         bail!("the database has ended sessions that are not in this journal: {WITHOUT}");
     }
     Ok("sessions live on".to_owned())
-}
-
-async fn open_copy(config: &Config, copy: &Path) -> anyhow::Result<Arc<App>> {
-    open::app_on(config::check(config.clone(), 4000)?, copy).await
 }
 
 /// The database's file, if this is what is backed up by this command.

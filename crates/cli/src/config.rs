@@ -100,7 +100,7 @@ pub(crate) struct Flags {
 
     /// What access tokens are signed with: ES256, EdDSA, RS256 or HS256.
     #[arg(long, env = "COUNTERSIGN_SIGNING_ALG", value_name = "ALG")]
-    signing_alg: Option<String>,
+    pub(crate) signing_alg: Option<String>,
     /// How long a key signs before the announced one takes its place, from 1h on, or off.
     #[arg(long, env = "COUNTERSIGN_KEY_ROTATION", value_name = "TIME")]
     key_rotation: Option<String>,
@@ -186,6 +186,11 @@ impl Flags {
         // Defaults stand in for what was refused, so that the rest is judged as well.
         faults.and(config.clone().check(config.listen.port()).err())?;
         Ok(config)
+    }
+
+    /// Whether flags, environment or file say what tokens are signed with.
+    pub(crate) fn say_signing_alg(&self) -> anyhow::Result<bool> {
+        Ok(Layers::of(self.config.as_deref(), self)?.table.contains_key("signing_alg"))
     }
 }
 

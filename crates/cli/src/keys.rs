@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 use countersign_core::ServiceKeyId;
+use countersign_core::token::Algorithm;
 use countersign_server::app::{Rotation, SCOPES, Scope, Withdrawal};
 use serde_json::json;
 
@@ -36,6 +37,9 @@ pub(crate) enum Keys {
         /// Without the hour's notice: caches may not have the key, and refuse its tokens for a while.
         #[arg(long)]
         now: bool,
+        /// What the keys are made with: ES256, EdDSA, RS256 or HS256 [default: as configured, or else as the newest key].
+        #[arg(long, value_name = "ALG")]
+        signing_alg: Option<Algorithm>,
         #[command(flatten)]
         place: Place,
     },
@@ -121,13 +125,16 @@ pub(crate) async fn run(command: Keys) -> anyhow::Result<ExitCode> {
             Some(pem) => print::line(pem.trim_end())?,
             None => bail!("there is no such public key: it is unknown, gone, or a secret (HS256)"),
         },
-        Keys::Rotate { now, place } => match place.app().await?.rotate_signing_keys(now).await? {
-            Rotation::TooEarly(wait) => bail!(
-                "the announced key is too new: caches may not have it. Wait {} minutes, or say --now",
-                wait.as_secs().div_ceil(60)
-            ),
-            _ => print::line("rotated")?,
-        },
+        Keys::Rotate { now, signing_alg, place } => {
+            let app = place.app_signing(signing_alg).await?;
+            match app.rotate_signing_keys(now).await? {
+                Rotation::TooEarly(wait) => bail!(
+                    "the announced key is too new: caches may not have it. Wait {} minutes, or say --now",
+                    wait.as_secs().div_ceil(60)
+                ),
+                _ => print::line("rotated")?,
+            }
+        }
         Keys::Withdraw { kid, place } => match place.app().await?.withdraw_signing_key(&kid).await? {
             Withdrawal::Unknown => bail!("{kid}: there is no such signing key"),
             Withdrawal::Gone => print::line(format_args!("{kid}: is gone already"))?,

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use countersign_core::token::Algorithm;
 use countersign_core::{Clock, SystemClock};
-use countersign_server::app::{App, Deps};
+use countersign_server::app::{App, Deps, signing_alg};
 use countersign_server::config::{Config, Database, Settings};
 use countersign_server::random::{Random, SystemRandom};
 use countersign_server::seal::MasterSecret;
@@ -42,16 +43,25 @@ pub(crate) struct Place {
 impl Place {
     /// The configuration of that server.
     pub(crate) fn load(&self) -> anyhow::Result<Config> {
+        self.flags()?.load()
+    }
+
+    fn flags(&self) -> anyhow::Result<Flags> {
         let mut flags = Flags::of_environment()?;
         flags.config.clone_from(&self.config);
         flags.data.clone_from(&self.data);
         flags.database.clone_from(&self.database);
-        flags.load()
+        Ok(flags)
     }
 
     /// The use cases on that server's data; the server may be running.
     pub(crate) async fn app(&self) -> anyhow::Result<Arc<App>> {
-        let config = self.load()?;
+        self.app_signing(None).await
+    }
+
+    /// The same with keys of this algorithm.
+    pub(crate) async fn app_signing(&self, alg: Option<Algorithm>) -> anyhow::Result<Arc<App>> {
+        let mut config = self.load()?;
         let made = match &config.database {
             Database::Sqlite => database(&config.data).exists(),
             Database::Postgres(url) => postgres::version(url).await? > 0,
@@ -62,7 +72,32 @@ impl Place {
                 place(&config)
             );
         }
-        app(config::check(config, 4000)?).await
+        let name = place(&config);
+        let deps = deps(&config::check(config.clone(), 4000)?).await?;
+        match alg {
+            Some(alg) => config.signing_alg = alg,
+            None => self.follow(&mut config, &*deps.store).await?,
+        }
+        App::start(config::check(config, 4000)?, deps).await.with_context(|| name)
+    }
+
+    /// The use cases on a database of another name, which belongs to the folder's master secret.
+    pub(crate) async fn app_on(&self, mut config: Config, path: &Path) -> anyhow::Result<Arc<App>> {
+        let (master, _) = folder(&config.data, true)?;
+        let store = Arc::new(journaled(&config::check(config.clone(), 4000)?, path, &master)?);
+        self.follow(&mut config, &*store).await?;
+        let deps = Deps { store, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
+        Ok(App::start(config::check(config, 4000)?, deps).await?)
+    }
+
+    /// A command that is not told what the server signs with makes keys as that does: APIs may know no other kind.
+    async fn follow(&self, config: &mut Config, store: &dyn Store) -> anyhow::Result<()> {
+        if !self.flags()?.say_signing_alg()?
+            && let Some(alg) = signing_alg(store).await?
+        {
+            config.signing_alg = alg;
+        }
+        Ok(())
     }
 }
 
@@ -97,14 +132,20 @@ pub(crate) fn lock(data: &Path) -> anyhow::Result<File> {
 
 /// Makes the use cases ready on the configured database.
 pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
-    let random = Arc::new(SystemRandom);
     let place = place(&settings);
-    let deps = match &settings.database {
+    let deps = deps(&settings).await?;
+    App::start(settings, deps).await.with_context(|| place)
+}
+
+/// What the use cases stand on, as it is configured.
+async fn deps(settings: &Settings) -> anyhow::Result<Deps> {
+    let random = Arc::new(SystemRandom);
+    Ok(match &settings.database {
         Database::Sqlite => {
             let path = database(&settings.data);
             let (master, _) = folder(&settings.data, path.exists())?;
             let lock = lock(&settings.data)?;
-            let store = journaled(&settings, &path, &master);
+            let store = journaled(settings, &path, &master);
             let store = store.with_context(|| path.display().to_string())?.holding(lock);
             Deps { store: Arc::new(store), clock: Arc::new(SystemClock), random, master }
         }
@@ -119,16 +160,7 @@ pub(crate) async fn app(settings: Settings) -> anyhow::Result<Arc<App>> {
             let clock = store.clock();
             Deps { store: Arc::new(store), clock, random, master }
         }
-    };
-    App::start(settings, deps).await.with_context(|| place)
-}
-
-/// Makes the use cases ready on a database of another name, which belongs to the folder's master secret.
-pub(crate) async fn app_on(settings: Settings, path: &Path) -> anyhow::Result<Arc<App>> {
-    let (master, _) = folder(&settings.data, true)?;
-    let store = Arc::new(journaled(&settings, path, &master)?);
-    let deps = Deps { store, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };
-    Ok(App::start(settings, deps).await?)
+    })
 }
 
 /// Where the journal of the database at `path` is, if it keeps one or is to.

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, Uri};
+use axum::http::HeaderValue;
 use countersign_core::Span;
 use countersign_core::token::Checks;
+use countersign_verifier::websocket::origin;
 use countersign_verifier::{FingerprintPolicy, Policy, Staleness};
 use serde::{Deserialize, Serialize};
 
@@ -190,11 +191,8 @@ impl Config {
             !self.anonymous_role.is_empty() && HeaderValue::from_str(&self.anonymous_role).is_err(),
             "anonymous_role: not a text that a header can carry",
         );
-        for origin in &self.origins {
-            fault(
-                !is_origin(origin),
-                &format!("origins: `{origin}` is not of the form https://app.example.com"),
-            );
+        for text in &self.origins {
+            fault(!is_origin(text), &format!("origins: `{text}` is not of the form https://app.example.com"));
         }
         let listed = self.origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
         if !faults.is_empty() {
@@ -266,13 +264,9 @@ impl std::ops::Deref for Settings {
     }
 }
 
-/// Whether a text is an origin as browsers write it: scheme and authority, in lower case.
+/// Whether a text is an origin as browsers write it.
 fn is_origin(text: &str) -> bool {
-    let Ok(uri) = text.parse::<Uri>() else { return false };
-    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    let bare = uri.path() == "/" && uri.query().is_none() && !text.ends_with('/');
-    let scheme = ["http", "https"].map(Some).contains(&uri.scheme_str());
-    plain && bare && scheme && !text.bytes().any(|byte| byte.is_ascii_uppercase())
+    origin(text).as_deref() == Some(text)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! ```text
 //!  client ──► Guard ──► API      one message at a time: who is slow slows the other side down
 //!  client ◄──────────── API
-//!  Guard::over ──► both sides are closed
+//!  Guard::over, Guard::silent ──► both sides are closed
 //! ```
 //!
 //! The API is not connected to before the client is known.
@@ -13,13 +13,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use axum::extract::{FromRequestParts, Request, WebSocketUpgrade};
 use axum::http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use axum::http::request::Parts;
 use axum::response::Response;
 use countersign_verifier::variables::asked_role;
-use countersign_verifier::websocket::{Close, Guard, Init, Protocol, Rules, Step};
+use countersign_verifier::websocket::{Close, Ending, Guard, Init, Protocol, Rules, Step};
 use countersign_verifier::{Refused, Shown};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -63,7 +64,8 @@ pub(crate) async fn open(gate: Arc<Gate>, peer: Peer, request: Request) -> Resul
     let protocol = Protocol::offered(&parts.headers)
         .ok_or(Error::Malformed("Sec-WebSocket-Protocol: graphql-transport-ws or graphql-ws is wanted"))?;
     let rules = Rules { grace: gate.settings.ws_grace.0, ..Rules::default() };
-    let guard = Guard::new(gate.verifier.clone(), protocol, &parts.headers, rules)?;
+    let guard = Guard::new(gate.verifier.clone(), protocol, &parts.headers, rules)?
+        .until(parts.extensions.get().cloned());
     let place = Arc::clone(&gate.places).try_acquire_owned().map_err(|_| Error::Full)?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
@@ -105,7 +107,14 @@ impl Conversation {
     async fn hold(self, socket: WebSocket) {
         let (to_client, mut from_client) = socket.split();
         let to_client = Mutex::new(to_client);
-        let mut over = pin!(self.guard.over());
+        let silent = self.guard.silent(|ping| ask(&to_client, ping));
+        let mut over = pin!(async {
+            tokio::select! {
+                biased;
+                close = self.guard.over() => close,
+                close = silent => close,
+            }
+        });
         let end = self.converse(over.as_mut(), &to_client, &mut from_client).await.unwrap_or_else(|end| end);
         let farewell = async {
             if let Some(frame) = end.frame() {
@@ -148,12 +157,14 @@ impl Conversation {
             end = self.upwards(to_client, from_client, &to_api) => end,
             end = downwards(&mut from_api, to_client) => end,
         };
+        let until_then = self.parts.extensions.get::<Ending>().cloned();
         tokio::spawn(async move {
             let farewell = async {
                 let _gone = to_api.into_inner().close().await;
                 while let Some(Ok(_)) = from_api.next().await {}
             };
             let _silent = tokio::time::timeout(CLOSE_WITHIN, farewell).await;
+            drop(until_then);
         });
         Ok(end)
     }
@@ -225,7 +236,10 @@ impl Conversation {
         let step = match from_client.next().await.ok_or(End::Gone)? {
             Ok(Message::Text(text)) => self.guard.client_said(&text).await,
             Ok(Message::Binary(_)) => Step::Close(Close::MALFORMED),
-            Ok(Message::Ping(_) | Message::Pong(_)) => Step::Ignore,
+            Ok(Message::Ping(_) | Message::Pong(_)) => {
+                self.guard.heard();
+                Step::Ignore
+            }
             Ok(Message::Close(_)) => return Err(End::Gone),
             // Too large before its end, or no WebSocket any more: then nobody reads this.
             Err(_) => Step::Close(Close::TOO_LARGE),
@@ -263,6 +277,14 @@ impl Conversation {
 async fn say(to_client: &ToClient, answer: String) -> Result<(), End> {
     let message = Message::Text(Utf8Bytes::from(answer));
     to_client.lock().await.send(message).await.map_err(|_| End::Gone)
+}
+
+/// Asks the client whether it is there.
+async fn ask(to_client: &ToClient, ping: &'static str) {
+    let mut to_client = to_client.lock().await;
+    for message in [Message::Text(Utf8Bytes::from_static(ping)), Message::Ping(Bytes::new())] {
+        let _gone = to_client.send(message).await;
+    }
 }
 
 /// What the API says. It is believed.

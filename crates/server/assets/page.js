@@ -5,7 +5,7 @@ import { Notes } from './notes.js'
 import { Ring } from './ring.js'
 import { Dropped, Session } from './session.js'
 import { drawToken, fingerprintOf } from './token.js'
-import { device, farewell, fromNow, happening, span } from './words.js'
+import { device, farewell, fault, fromNow, happening, span } from './words.js'
 
 const LONGEST_LOG = 80
 const LONGEST_HEARD = 20
@@ -281,7 +281,7 @@ async function enter() {
     announce('Signed in.')
   } catch (refusal) {
     if (refusal instanceof Dropped) return
-    fail(refusal.message, refusal.code === 'CREDENTIALS_INVALID' ? password : null)
+    fail(fault(refusal), refusal.code === 'CREDENTIALS_INVALID' ? password : null)
   }
 }
 
@@ -349,7 +349,7 @@ async function attempt(button, action) {
 function complain(refusal) {
   if (refusal instanceof Dropped || session.trouble) return
   byId('notice').hidden = false
-  byId('notice').textContent = refusal.message
+  byId('notice').textContent = fault(refusal)
 }
 
 function announce(text) {

@@ -8,13 +8,14 @@
  */
 
 import { authorizedFetch, browserWorld, createSession } from './sdk.js'
+import { fault } from './words.js'
 
 const TIMEOUT = 8_000
 
 /** A request that the server refused, or never answered (then `status` is 0). */
 export class Refusal extends Error {
   constructor(response, error) {
-    super(error?.message ?? (response ? `The server answered ${response.status}.` : 'The server cannot be reached.'))
+    super(fault({ ...error, status: response?.status }))
     this.code = error?.code
   }
 }
@@ -116,8 +117,7 @@ export class Session extends EventTarget {
     if (event.type === 'refreshed') this.#renewed(event.dueInMs)
     if (event.type === 'failed') {
       const { error, retryInMs } = event
-      const message = error.status ? `The server answered ${error.status}.` : 'The server cannot be reached.'
-      this.trouble = { message, retryAt: performance.now() + retryInMs }
+      this.trouble = { message: fault(error), retryAt: performance.now() + retryInMs }
       this.#tell('trouble')
     }
   }

@@ -92,3 +92,10 @@ export function farewell({ reason, message, where }) {
   }
   return said[reason] ?? ['The session is over', message ?? 'Sign in again.']
 }
+
+/** What went wrong, for the person who waits: the server's own words, or ours where it had none. */
+export function fault({ code, message, status }) {
+  if (message && message !== code) return message
+  if (code === 'COOKIES_BLOCKED') return 'This browser keeps no cookies of this page.'
+  return status ? `The server answered ${status}.` : 'The server cannot be reached.'
+}

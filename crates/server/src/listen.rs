@@ -3,23 +3,24 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use countersign_verifier::websocket::{Ending, Stop};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{self, ServerConfig};
@@ -31,20 +32,8 @@ const CONNECTIONS: usize = 10_000;
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long requests that are under way get to finish at the end.
 const END_WITHIN: Duration = Duration::from_secs(10);
-
 /// How long a client may leave what it is sent in its socket.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
-
-/// With each request: tells when the server stops, for answers that would go on for ever.
-#[derive(Clone)]
-pub(crate) struct Ending(watch::Receiver<()>);
-
-impl Ending {
-    /// Resolves when the server stops.
-    pub(crate) async fn begun(mut self) {
-        while self.0.changed().await.is_ok() {}
-    }
-}
 
 /// Sockets that are bound, and serve nothing yet.
 pub struct Bound {
@@ -105,34 +94,20 @@ impl Bound {
         Ok(self)
     }
 
-    /// Serves until `stop` resolves; then requests under way get ten seconds to finish.
+    /// Serves until `stop` resolves; then requests under way get ten seconds to finish. Each request carries an
+    /// [`Ending`], for answers that would go on for ever.
     pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
-        let graceful = Arc::new(GracefulShutdown::new());
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
-        let (ending, ended) = watch::channel(());
-        let accepting: Vec<_> = self
-            .listeners
-            .into_iter()
-            .map(|listener| {
-                let door = Door {
-                    router: router.clone(),
-                    tls: self.tls.clone(),
-                    graceful: Arc::clone(&graceful),
-                    slots: Arc::clone(&slots),
-                    ending: Ending(ended.clone()),
-                };
-                tokio::spawn(door.accept(listener, ended.clone()))
-            })
-            .collect();
+        let ending = Stop::new();
+        for listener in self.listeners {
+            let (router, tls, slots) = (router.clone(), self.tls.clone(), Arc::clone(&slots));
+            tokio::spawn(Door { router, tls, slots, ending: ending.ending() }.accept(listener));
+        }
+        drop(router);
         stop.await;
-        drop(ending);
-        for task in accepting {
-            let _stopped = task.await;
-        }
-        // Each connection holds its share only while it is set up: after that this is the last one.
-        if let Some(graceful) = Arc::into_inner(graceful) {
-            let _late = tokio::time::timeout(END_WITHIN, graceful.shutdown()).await;
-        }
+        ending.begin();
+        // Whoever accepts, or serves a connection, or holds what became of one, has its share of it.
+        let _late = tokio::time::timeout(END_WITHIN, ending.over()).await;
     }
 }
 
@@ -140,17 +115,17 @@ impl Bound {
 struct Door {
     router: Router,
     tls: Option<TlsAcceptor>,
-    graceful: Arc<GracefulShutdown>,
     slots: Arc<Semaphore>,
     ending: Ending,
 }
 
 impl Door {
-    async fn accept(self, listener: TcpListener, mut ended: watch::Receiver<()>) {
+    async fn accept(self, listener: TcpListener) {
+        let mut ended = pin!(self.ending.clone().begun());
         loop {
             let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
             let accepted = tokio::select! {
-                _ = ended.changed() => return,
+                () = ended.as_mut() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -176,29 +151,43 @@ impl Door {
         stream.as_mut().set_write_timeout_pinned(Some(WRITTEN_WITHIN));
         match &self.tls {
             None => self.converse(stream, peer).await,
-            Some(tls) => match tokio::time::timeout(HEADERS_WITHIN, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.converse(stream, peer).await,
-                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                Err(_) => tracing::debug!("a TLS handshake took too long"),
-            },
+            Some(tls) => {
+                let shaken = tokio::time::timeout(HEADERS_WITHIN, tls.accept(stream));
+                let shaken = tokio::select! {
+                    shaken = shaken => shaken,
+                    () = self.ending.clone().begun() => return,
+                };
+                match shaken {
+                    Ok(Ok(stream)) => self.converse(stream, peer).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
+                }
+            }
         }
     }
 
     async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr) {
-        let Self { router, graceful, ending, .. } = self;
+        let Self { router, ending, .. } = self;
+        let with_each = ending.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(ending.clone());
+            request.extensions_mut().insert(with_each.clone());
             router.clone().oneshot(request)
         });
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
         builder.http2().timer(TokioTimer::new());
-        let connection = graceful
-            .watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
-        drop(graceful);
-        if let Err(error) = connection.await {
+        let mut connection =
+            pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = ending.begun() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
             tracing::debug!(%error, "a connection broke");
         }
     }

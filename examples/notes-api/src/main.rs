@@ -6,13 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Extension;
 use axum::http::HeaderValue;
 use clap::Parser;
 use countersign_verifier::Verifier;
-use countersign_verifier::websocket::Rules;
+use countersign_verifier::websocket::{Rules, Stop};
 use notes_api::{Notes, router};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// How long sockets get to end.
+const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// A small GraphQL API whose users are those of an auth server.
 #[derive(Parser)]
@@ -64,7 +69,16 @@ async fn main() -> anyhow::Result<()> {
     let router = router(verifier, notes, &origins.context("--origins")?, rules);
     let listener = TcpListener::bind(args.listen).await.with_context(|| args.listen.to_string())?;
     println!("notes-api is ready: {}", url(listener.local_addr()?));
-    axum::serve(listener, router).with_graceful_shutdown(stop()).await?;
+    // Sockets are told as well, and get to say good-bye.
+    let stop = Stop::new();
+    let (router, said) = (router.layer(Extension(stop.ending())), stop.clone());
+    let stopped = stopped()?;
+    let ended = async move {
+        stopped.await;
+        said.begin();
+    };
+    axum::serve(listener, router).with_graceful_shutdown(ended).await?;
+    let _late = tokio::time::timeout(END_WITHIN, stop.over()).await;
     Ok(())
 }
 
@@ -77,6 +91,14 @@ fn url(address: SocketAddr) -> String {
     }
 }
 
-async fn stop() {
-    let _stopped = tokio::signal::ctrl_c().await;
+/// Resolves when an operator ends the process.
+fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+    })
 }

@@ -37,7 +37,7 @@ export function sessionLink(session: Session, { shouldAuth }: LinkOptions = {}):
       }
       const fail = (error: unknown) => end(() => observer.error(error))
       const finish = () => end(() => observer.complete())
-      const unlisten = session.onIdentity((_, before) => before && fail(SessionError.of('ABORTED')))
+      const unlisten = session.onIdentity((_, before) => before && fail(new SessionError('ABORTED')))
 
       const send = async (refused: string | null, pass?: () => void): Promise<void> => {
         const token = await session.getAccessToken({ rejected: refused })

@@ -51,7 +51,7 @@ export async function ask(asks: Asks, path: string, headers: Record<string, stri
       return { status: 'signedIn', token: body.jwt_token, headers: answer.headers }
     throw refusal(answer.status, body, answer.headers.get('Retry-After'))
   } catch (thrown) {
-    const error = thrown instanceof SessionError ? thrown : SessionError.of('OFFLINE')
+    const error = thrown instanceof SessionError ? thrown : new SessionError('OFFLINE')
     if (error.action === 'login') return { status: 'signedOut' }
     onError?.(error)
     return { status: 'unknown' }

@@ -17,24 +17,17 @@ export const wire = {
 } as const
 
 /** What the SDK finds by itself; the guide says when. */
-export type LocalCode =
-  | 'ABORTED'
-  | 'ANSWER_INVALID'
-  | 'CLOSED'
-  | 'COOKIES_BLOCKED'
-  | 'INSECURE_CONTEXT'
-  | 'OFFLINE'
-  | 'SIGNED_OUT'
-  | 'TIMEOUT'
+export const local = [
+  'ABORTED',
+  'ANSWER_INVALID',
+  'CLOSED',
+  'COOKIES_BLOCKED',
+  'INSECURE_CONTEXT',
+  'OFFLINE',
+  'TIMEOUT',
+] as const
 
-/** What to do about those, where it is not `retry`. */
-export const local: { readonly [code in LocalCode]?: Action } = {
-  CLOSED: 'fix',
-  COOKIES_BLOCKED: 'fix',
-  INSECURE_CONTEXT: 'fix',
-  SIGNED_OUT: 'login',
-}
-
+export type LocalCode = (typeof local)[number]
 export type WireCode = (typeof wire)[Action][number]
 export type Code = WireCode | LocalCode
 

@@ -3,27 +3,14 @@
 import { SessionError } from './errors.ts'
 import { leave, write } from './leaving.ts'
 import * as machine from './machine.ts'
-import { publish } from './peers.ts'
 import { arrive, tokenOf } from './refresh.ts'
 import type { Tab } from './tab.ts'
+import type { EndReason } from './types.ts'
 
-/** A sign-in begins, in place of one that may be under way; answers how to take its answer, and how to end. */
-function begin(tab: Tab) {
-  const { world } = tab
-  tab.stopEntry.abort()
-  const stop = new AbortController()
-  tab.stopEntry = stop
-  tab.become(machine.entering(tab.state))
-  const { entry } = tab.state
-  return {
-    stop,
-    take: (answer: unknown, asked = world.now()) => {
-      if (tab.state.entry !== entry) throw SessionError.of('ABORTED')
-      arrive(tab, answer, asked, entry)
-      write(tab, 'in', tab.state.sid)
-    },
-    end: () => tab.become(machine.entered(tab.state, entry)),
-  }
+/** Takes the answer of a sign-in, and tells other tabs to look. */
+function enter(tab: Tab, answer: unknown, asked: number, epoch: number): void {
+  arrive(tab, answer, asked, epoch)
+  write(tab, 'in', tab.state.sid)
 }
 
 export async function signIn(
@@ -32,54 +19,56 @@ export async function signIn(
   path: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { world, line, leaving } = tab
-  if (!world.isSecure) throw SessionError.of('INSECURE_CONTEXT')
-  const { stop, take, end } = begin(tab)
-  const abort = () => stop.abort()
-  signal?.addEventListener('abort', abort, { once: true })
-  if (signal?.aborted) abort()
-  const enter = async () => {
-    await leaving
-    await tab.lock(async () => {
-      const asked = world.now()
-      const body = { ...credentials, ...(line.mode && { mode: line.mode }) }
-      take(await tab.send(path, { body, stop }), asked)
-    })
-  }
-  const entered = enter().finally(end)
-  tab.afterEntry = entered
-  await entered
+  const { world, line } = tab
+  if (!world.isSecure) throw new SessionError('INSECURE_CONTEXT', 'fix')
+  // In place of one that may be under way.
+  tab.become(machine.entering(tab.state))
+  const { epoch } = tab.state
+  const body = { ...credentials, ...(line.mode && { mode: line.mode }) }
+  await tab.lock(async () => {
+    const asked = world.now()
+    try {
+      enter(tab, await tab.ask(path, { body, epoch, signal }), asked, epoch)
+    } catch (error) {
+      const { state } = tab
+      const hint = line.known()
+      if (state.phase === 'signedOut' && state.epoch !== epoch) {
+        // Called off by a sign-out, and too late to keep its cookies away, it leaves a session that nobody wants.
+        if (hint) line.forget(hint.sid)
+        await leave(tab, false)
+      }
+      throw error
+    } finally {
+      tab.become(machine.entered(tab.state, epoch))
+    }
+  })
 }
 
 /** Takes the answer of a login that was made elsewhere. */
 export function adopt(tab: Tab, answer: unknown): void {
-  const { take, end } = begin(tab)
+  tab.become(machine.entering(tab.state))
+  const { epoch } = tab.state
   try {
-    take(answer)
+    enter(tab, answer, tab.world.now(), epoch)
   } finally {
-    end()
+    tab.become(machine.entered(tab.state, epoch))
   }
 }
 
-export async function signOut(tab: Tab, scope: 'all' | 'others' | 'this'): Promise<unknown> {
-  if (scope === 'others') {
-    const bearer = await tokenOf(tab, 0, {})
-    if (!bearer) throw SessionError.of('SIGNED_OUT')
-    return tab.send('logout/all?others=true', { bearer })
-  }
+export async function signOut(
+  tab: Tab,
+  scope: 'all' | 'others' | 'this',
+  reason: EndReason = 'user',
+): Promise<unknown> {
+  if (scope === 'others') return tab.ask('logout/all?others=true', { bearer: await tokenOf(tab) })
   const bearer = tab.peek()
-  const { phase, entry } = tab.state
-  tab.stopEntry.abort()
-  tab.become(machine.signedOut(tab.state))
-  if (phase === 'signedOut' && !entry) return tab.leaving
-  const { dead, epoch } = tab.state
+  const { phase } = tab.state
   const isAll = scope === 'all'
-  if (dead) write(tab, isAll ? 'all' : 'out', dead)
-  publish(tab)
-  if (entry) await tab.afterEntry?.catch(() => {})
-  if (epoch !== tab.state.epoch) return
-  // Called off too late to keep its cookies away, a sign-in leaves a session that nobody wants.
-  const hint = entry && tab.line.hint()
-  if (hint) tab.line.forget(hint.sid)
-  return leave(tab, isAll, bearer)
+  tab.become(machine.signedOut(tab.state, reason))
+  // Sent at once, whoever has the lock; held meanwhile, so that no sign-in overtakes it.
+  const sent = phase === 'signedOut' ? null : leave(tab, isAll, bearer)
+  const { dead } = tab.state
+  if (sent && dead) write(tab, isAll ? 'all' : 'out', dead)
+  const locked = tab.lock(async () => sent)
+  return sent ?? locked
 }

@@ -11,7 +11,7 @@ test('the table of codes is the contract’s', () => {
   const theirs = vectors.codes.map(({ code, action }: { code: string; action: string }) => [code, action])
   assert.deepEqual(ours.sort(), theirs.sort())
   assert.deepEqual(vectors.reasons, ['absolute', 'idle', 'logout', 'reuse', 'revoked'])
-  for (const code in local) assert(!ours.some(([theirs]) => theirs === code), `${code} has one meaning`)
+  for (const code of local) assert(!ours.some(([theirs]) => theirs === code), `${code} has one meaning`)
 })
 
 test('an unknown code keeps its action', () => {

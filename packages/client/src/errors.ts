@@ -1,10 +1,9 @@
 /** The one error of the SDK: a code of a closed list, and what to do about it. */
 
-import { type Action, type Code, type LocalCode, local, type ServerReason } from './codes.ts'
+import type { Action, Code, ServerReason } from './codes.ts'
 
-/** What is known of an error besides its code. */
-export interface Details {
-  action: Action
+/** What may be known of an error besides. */
+interface Details {
   message?: unknown
   status?: number
   reason?: ServerReason | undefined
@@ -23,20 +22,11 @@ export class SessionError extends Error {
   declare readonly retryAfterMs: number | undefined
 
   /** Its message is the server's, or the code. */
-  constructor(code: Code, details: Details) {
+  constructor(code: Code, action: Action = 'retry', details?: Details) {
     super()
-    Object.assign(this, { name: 'SessionError', code, message: code, status: 0 }, details)
-  }
-
-  /** What the SDK finds by itself. */
-  static of(code: LocalCode): SessionError {
-    return new SessionError(code, { action: local[code] ?? 'retry' })
+    Object.assign(this, { name: 'SessionError', code, action, message: code, status: 0 }, details)
   }
 }
-
-/** Anything thrown, as one of ours. */
-export const asError = (thrown: unknown): SessionError =>
-  thrown instanceof SessionError ? thrown : SessionError.of('ANSWER_INVALID')
 
 /** What a refusal says in its body: `{"error": {code, message, action, reason?}}`. */
 interface Refusal {
@@ -51,20 +41,14 @@ const longestWait = 300_000
  */
 export function refusal(status: number, body: unknown, retryAfter?: string | null): SessionError {
   const { code, message, action, reason } = (body as Refusal | null)?.error ?? {}
-  const wait = Number(retryAfter) * 1000
-  const retryAfterMs = wait > 0 ? Math.min(longestWait, wait) : undefined
+  const retryAfterMs = Math.max(0, Math.min(longestWait, Number(retryAfter) * 1000)) || undefined
   if (typeof code === 'string' && /^(fix|login|refresh|retry)$/.test(action as string))
-    return new SessionError(code as Code, {
-      action: action as Action,
+    return new SessionError(code as Code, action as Action, {
       message,
       status,
       reason: reason as ServerReason | undefined,
       retryAfterMs,
     })
   const isBusy = status === 429 || status > 499
-  return new SessionError(isBusy ? 'UNAVAILABLE' : 'ANSWER_INVALID', {
-    action: 'retry',
-    status,
-    retryAfterMs,
-  })
+  return new SessionError(isBusy ? 'UNAVAILABLE' : 'ANSWER_INVALID', 'retry', { status, retryAfterMs })
 }

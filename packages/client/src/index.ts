@@ -3,7 +3,7 @@
 export type { Action, Code, LocalCode, ServerReason, WireCode } from './codes.ts'
 export { SessionError } from './errors.ts'
 export { createSession } from './session.ts'
-export type { Line, Setting, Transport } from './transport.ts'
+export type { Transport } from './transport.ts'
 export type {
   Claims,
   EndReason,

@@ -15,14 +15,14 @@ export const locked = (
   waitMs: number,
   run: () => Promise<unknown>,
 ): Promise<unknown> =>
-  new Promise((resolve, reject) => {
+  new Promise(resolve => {
     let running: Promise<unknown> | undefined
     const stop = new AbortController()
     const clear = timer(() => stop.abort(), waitMs)
     const start = () => {
       clear()
       running = run()
-      running.then(resolve, reject)
+      resolve(running)
       return running
     }
     const hold = async () => {

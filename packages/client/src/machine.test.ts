@@ -21,18 +21,19 @@ const held: fc.Arbitrary<Held> = fc
     due,
     life,
     raw: `${sid}.${depth}.${issued}`,
-    end: due + 2_000,
+    asked: due - 8_000,
+    ends: due + 2_000,
     claims: { sid, sub: sid },
   }))
 
 const refused = fc.constantFrom(
-  new SessionError('SESSION_ENDED', { action: 'login', reason: 'reuse' }),
-  new SessionError('NO_SESSION', { action: 'login' }),
+  new SessionError('SESSION_ENDED', 'login', { reason: 'reuse' }),
+  new SessionError('NO_SESSION', 'login'),
 )
-const failed = fc.constantFrom(
-  SessionError.of('OFFLINE'),
-  new SessionError('RATE_LIMITED', { action: 'retry', retryAfterMs: 5_000 }),
-  new SessionError('CSRF_REJECTED', { action: 'fix' }),
+const failures = fc.constantFrom(
+  new SessionError('OFFLINE'),
+  new SessionError('RATE_LIMITED', 'retry', { retryAfterMs: 5_000 }),
+  new SessionError('CSRF_REJECTED', 'fix'),
 )
 
 type Step = { name: string; args: readonly unknown[]; run: (state: State) => State }
@@ -47,11 +48,24 @@ const step = <A extends unknown[]>(
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  step(machine.refreshing),
+  // As a tab does: only when it is time.
+  step(function refreshing(state: State, running: object) {
+    return machine.plan(state, true) < Infinity ? machine.refreshing(state, running) : state
+  }, fc.constant({})),
   step(machine.calledOff),
   step(machine.adopt, held, time, fc.constant(undefined)),
   step(machine.adopt, held, time, epoch),
-  step(machine.failed, fc.oneof(refused, failed), time, random),
+  step(
+    // Of a refresh: none is sent without a session, and a sign-in calls it off.
+    function failed(state: State, error: SessionError, now: number, random: number) {
+      return state.phase === 'signedOut' || machine.isEntering(state)
+        ? state
+        : machine.failed(state, error, now, random)
+    },
+    fc.oneof(refused, failures),
+    time,
+    random,
+  ),
   step(machine.ended, sid, fc.constant('other-tab' as const)),
   step(machine.waits, time),
   step(
@@ -59,12 +73,12 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     held.map(held => held.raw),
     time,
   ),
-  step(machine.wanted, fc.constantFrom(1 as const, 2 as const)),
+  step(machine.wanted),
   step(machine.looked, maybe),
-  step(machine.online, time),
+  step(machine.seen, time),
   step(machine.entering),
   step(machine.entered, epoch),
-  step(machine.signedOut),
+  step(machine.signedOut, fc.constant('user' as const)),
 )
 
 /** What holds of every step, whatever happens in whatever order. */
@@ -73,19 +87,19 @@ function judge(before: State, { name, args }: Step, after: State): void {
   assert((after.phase === 'signedIn') === (after.held !== null), 'signed in is having had a token')
   if (after.held) assert.equal(after.held.sid, after.sid)
   if (after.phase === 'signedOut')
-    assert.equal(after.need > 0 || after.isRefreshing || after.fails > 0, false)
+    assert.equal(after.need > 0 || (after.running && !machine.isEntering(after)) || after.fails > 0, false)
 
   if (after.held !== before.held && after.held) {
     assert.notEqual(after.held.sid, before.dead, 'a session that ended never comes back')
     if (before.held?.sid === after.held.sid) assert(isNewer(after.held, before.held), 'tokens only get newer')
     assert.equal(name, 'adopt')
     const [, , asked] = args
-    if (asked) assert(asked === before.epoch || asked === before.entry, 'a late answer changes nothing')
-    else assert.equal(before.entry, 0, 'no other tab is heard during a sign-in')
+    if (asked) assert.equal(asked, before.epoch, 'a late answer changes nothing')
+    else assert(!machine.isEntering(before), 'no other tab is heard during a sign-in')
   }
   if (name === 'signedOut') {
     assert.equal(after.phase, 'signedOut')
-    assert(after.epoch > before.epoch && after.entry === 0, 'nothing under way outlives a sign-out')
+    assert(after.epoch > before.epoch && !after.running, 'nothing under way outlives a sign-out')
   }
   if (before.phase !== 'signedOut' && after.phase === 'signedOut' && name === 'failed')
     assert.equal((args[0] as SessionError).action, 'login', 'no failure but a typed refusal signs out')
@@ -95,17 +109,27 @@ function judge(before: State, { name, args }: Step, after: State): void {
     assert(after.epoch > before.epoch, 'another session is another epoch')
 
   const next = machine.plan(after, true)
-  if (after.isRefreshing || after.entry) assert.equal(next, Infinity, 'one request at a time')
+  if (after.running) assert.equal(next, Infinity, 'one request at a time')
   else if (after.phase !== 'signedOut') {
     assert(next < Infinity, 'a tab that is looked at always has its next try')
-    assert(next >= after.notBefore, 'the server is not asked before it said')
+    // What the server asked for, of this tab or another.
+    const until =
+      name === 'waits' && !machine.isEntering(before)
+        ? (args[0] as number)
+        : name === 'failed'
+          ? (args[1] as number) + ((args[0] as SessionError).retryAfterMs ?? 0)
+          : name === 'seen' && before.error?.retryAfterMs
+            ? before.retryAt
+            : 0
+    if (after.retryAt !== before.retryAt || name === 'seen')
+      assert(next >= until, 'the server is not asked before it said')
   } else assert.equal(next, Infinity, 'nobody asks for a session that is not there')
 }
 
 test('no sequence of events breaks a promise', () => {
   fc.assert(
     fc.property(fc.array(steps, { minLength: 1, maxLength: 60 }), steps => {
-      let state = machine.start(initial, 'ses_a', null)
+      let state = machine.looked(machine.start(initial, null), 'ses_a')
       for (const step of steps) {
         const after = step.run(state)
         judge(state, step, after)
@@ -117,10 +141,10 @@ test('no sequence of events breaks a promise', () => {
 })
 
 test('a failure waits longer each time, up to 30 s', () => {
-  let state = machine.start(initial, 'ses_a', null)
+  let state = machine.looked(machine.start(initial, null), 'ses_a')
   const waits: number[] = []
   for (let i = 0; i < 12; i++) {
-    state = machine.failed(state, SessionError.of('OFFLINE'), 0, 1)
+    state = machine.failed(state, new SessionError('OFFLINE'), 0, 1)
     waits.push(state.retryAt)
   }
   assert.deepEqual(waits.slice(0, 4), [250, 500, 1_000, 2_000])

@@ -14,8 +14,8 @@ import type { Held } from './token.ts'
 import { isNewer } from './token.ts'
 import type { EndReason, Status } from './types.ts'
 
-/** How much a token is wanted: not before its time · on time, though nobody looks · now · now, it was refused. */
-export type Need = 0 | 1 | 2 | 3
+/** How much a token is wanted: when it is due · now · now, it was refused. */
+export type Need = 0 | 1 | 2
 
 export interface State {
   readonly phase: Status
@@ -27,14 +27,13 @@ export interface State {
   readonly need: Need
   /** When a refused token was last replaced: the next one is not refused at once, whatever an API says. */
   readonly replacedAt: number
-  readonly isRefreshing: boolean
-  /** The epoch in which the sign-in under way began, or 0; its answer counts in any, until a sign-out. */
-  readonly entry: number
+  /** What is under way: a sign-in, or the refresh itself. */
+  readonly running: object | 'entry' | null
   readonly fails: number
+  /** What the last refresh failed with. */
   readonly error: SessionError | null
+  /** Nobody asks the server before. */
   readonly retryAt: number
-  /** As the server asked: being online again does not shorten it. */
-  readonly notBefore: number
   readonly reason: EndReason
   /** The session that ended last: nothing brings it back. */
   readonly dead: string | null
@@ -47,47 +46,51 @@ export const initial: State = {
   held: null,
   need: 0,
   replacedAt: -Infinity,
-  isRefreshing: false,
-  entry: 0,
+  running: null,
   fails: 0,
   error: null,
   retryAt: 0,
-  notBefore: 0,
   reason: 'none',
   dead: null,
 }
 
-const isOpen = ({ phase, epoch }: State): boolean => epoch > 0 && phase !== 'signedOut'
+const isOpen = ({ phase }: State): boolean => phase !== 'signedOut'
+
+/** A sign-in is under way: what others know of the session before does not count. */
+export const isEntering = ({ running }: State): boolean => running === 'entry'
 
 /** A new epoch, with nothing left of the last but what must not come back. */
-const turn = ({ epoch, entry, dead }: State, rest: Partial<State>): State => ({
+const turn = ({ epoch, dead }: State, rest: Partial<State>): State => ({
   ...initial,
   epoch: epoch + 1,
-  entry,
   dead,
   ...rest,
 })
 
-const out = (state: State, reason: EndReason, rest: Partial<State> = {}): State =>
-  turn(state, { phase: 'signedOut', reason, dead: state.sid ?? state.dead, ...rest })
+export const signedOut = (state: State, reason: EndReason): State =>
+  turn(state, { phase: 'signedOut', reason, dead: state.sid ?? state.dead })
 
-/** `sid`: what the hint names; undefined if this page cannot read it and has to ask. */
-export const start = (state: State, sid: string | null | undefined, dead: string | null): State =>
-  turn(state, { phase: sid === null ? 'signedOut' : 'pending', sid: sid ?? null, dead })
+/** Begins, knowing of a session that ended. */
+export const start = (state: State, dead: string | null): State => turn(state, { dead })
 
-export const refreshing = (state: State): State => ({ ...state, isRefreshing: isOpen(state) })
+export const refreshing = (state: State, running: object): State => ({ ...state, running })
 
-/** What is under way is called off. */
-export const calledOff = (state: State): State => ({ ...state, epoch: state.epoch + 1, isRefreshing: false })
+/** A refresh under way is called off. */
+export const calledOff = (state: State): State =>
+  isEntering(state) ? state : { ...state, epoch: state.epoch + 1, running: null }
 
-/** Before a sign-in, whose cookies must be the last to come. */
-export const entering = (state: State): State => ({ ...calledOff(state), entry: state.epoch + 1 })
+/** Before a sign-in, whose cookies must be the last to come: nothing else is under way. */
+export const entering = (state: State): State => ({ ...state, epoch: state.epoch + 1, running: 'entry' })
 
-/** A token arrived: for the epoch that asked for it, which may be that of a sign-in, or, without one, from another tab. */
+/** After it, if nothing came of it. */
+export const entered = (state: State, asked: number): State =>
+  isEntering(state) && asked === state.epoch ? { ...state, running: null } : state
+
+/** A token arrived: for the epoch that asked for it, or, without one, from another tab. */
 export function adopt(state: State, held: Held, now: number, asked?: number): State {
-  const { epoch, entry, sid, dead } = state
+  const { epoch, sid, dead } = state
   const isSame = held.sid === sid
-  const isExpected = asked ? asked === epoch || asked === entry : !entry
+  const isExpected = asked ? asked === epoch : !isEntering(state)
   if (!isExpected || held.sid === dead || (isSame && state.held && !isNewer(held, state.held))) return state
   return {
     ...initial,
@@ -96,7 +99,7 @@ export function adopt(state: State, held: Held, now: number, asked?: number): St
     epoch: isSame || !sid ? epoch : epoch + 1,
     sid: held.sid,
     held,
-    replacedAt: state.need > 2 ? now : state.replacedAt,
+    replacedAt: state.need > 1 ? now : state.replacedAt,
     // A token that is due when it comes (a slow answer, a short life) must not make a loop.
     retryAt: held.due > now ? 0 : now + 1_000,
     dead,
@@ -105,63 +108,58 @@ export function adopt(state: State, held: Held, now: number, asked?: number): St
 
 /** A refresh failed. Only what says `login` ends the session. */
 export function failed(state: State, error: SessionError, now: number, random: number): State {
-  const { fails, notBefore } = state
-  const { code, action, reason, retryAfterMs } = error
-  if (!isOpen(state)) return state
+  const { fails, held, retryAt } = state
+  const { code, action, reason, retryAfterMs = 0 } = error
   if (action === 'login')
-    return out(state, reason ?? (code === 'NO_SESSION' && !state.held ? 'none' : 'refused'))
+    return signedOut(state, reason ?? (code === 'NO_SESSION' && !held ? 'none' : 'refused'))
   // Full jitter. A fault of the program or its configuration does not mend itself in seconds.
   const pause = action === 'fix' ? 60_000 : random * Math.min(30_000, 250 * 2 ** fails)
   return {
     ...state,
-    isRefreshing: false,
+    running: null,
     fails: fails + 1,
     error,
-    retryAt: now + pause,
-    notBefore: retryAfterMs ? Math.max(now + retryAfterMs + random * 500, notBefore) : notBefore,
+    retryAt: Math.max(now + retryAfterMs + pause, retryAt),
   }
 }
 
 /** Another tab knows that a session ended. */
 export const ended = (state: State, sid: string, reason: EndReason): State =>
-  isOpen(state) && (state.sid ?? sid) === sid ? out(state, reason) : state
+  isOpen(state) && !isEntering(state) && (state.sid ?? sid) === sid ? signedOut(state, reason) : state
 
-/** Another tab was told to wait. What queues for the lock meanwhile gives up. */
-export const waits = (state: State, notBefore: number): State =>
-  isOpen(state) ? { ...state, isRefreshing: false, notBefore: Math.max(state.notBefore, notBefore) } : state
+/** Another tab was told to wait, by a server that can be reached. What queues for the lock meanwhile gives up. */
+export const waits = (state: State, until: number): State =>
+  isEntering(state)
+    ? state
+    : { ...state, running: null, fails: 0, error: null, retryAt: Math.max(state.retryAt, until) }
 
 /** An API refused the token. One that refuses every token, whatever it is, causes no storm of refreshes. */
 export function rejected(state: State, raw: string, now: number): State {
   const { held, need, replacedAt } = state
-  return held?.raw === raw && need < 3 && now - replacedAt >= Math.min(10_000, held.life / 5)
-    ? { ...state, need: 3 }
+  return held?.raw === raw && need < 2 && now - replacedAt >= Math.min(10_000, held.life / 5)
+    ? { ...state, need: 2 }
     : state
 }
 
-/** Somebody asks for a token: on time, or now. */
-export const wanted = (state: State, need: Need): State =>
-  state.held && need > state.need ? { ...state, need } : state
+/** Somebody asks for a newer token. */
+export const wanted = (state: State): State => (state.held && !state.need ? { ...state, need: 1 } : state)
 
-/** What the hint says when somebody looks at the tab again: others may have signed in or out meanwhile. */
+/** What the hint says at the start, and when somebody looks at the tab again: others may have signed in or out. */
 export function looked(state: State, sid: string | null): State {
-  if (state.entry || sid === state.sid) return state
+  if (isEntering(state) || (sid && sid === state.sid)) return state
   if (sid && sid !== state.dead) return turn(state, { sid })
-  return state.sid ? out(state, 'other-tab') : state
+  return isOpen(state) ? signedOut(state, state.sid ? 'other-tab' : 'none') : state
 }
 
-export const online = (state: State, retryAt: number): State =>
-  state.fails ? { ...state, retryAt: Math.min(state.retryAt, retryAt) } : state
-
-export const entered = (state: State, entry: number): State =>
-  entry === state.entry ? { ...state, entry: 0 } : state
-
-export const signedOut = (state: State): State => out(state, 'user', { entry: 0 })
+/** Somebody looks, or the network is back: a pause of our own is over, one that the server asked for is not. */
+export const seen = (state: State, retryAt: number): State =>
+  state.error && !state.error.retryAfterMs ? { ...state, retryAt: Math.min(state.retryAt, retryAt) } : state
 
 /** When to refresh, by the clock of the token; Infinity: not until something happens. */
 export function plan(state: State, isAwake: boolean): number {
-  const { held, need, retryAt, notBefore } = state
-  const isNow = !held || need > 1
-  return state.isRefreshing || state.entry || !isOpen(state) || !(isNow || need || isAwake)
+  const { held, need, retryAt } = state
+  const isNow = !held || need > 0
+  return state.running || !isOpen(state) || !(isNow || isAwake)
     ? Infinity
-    : Math.max(isNow ? 0 : held.due, retryAt, notBefore)
+    : Math.max(isNow ? 0 : held.due, retryAt)
 }

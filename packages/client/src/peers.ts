@@ -1,23 +1,17 @@
 /** What this tab tells the others. */
 
 import type { Tab } from './tab.ts'
+import { telling } from './token.ts'
 
 /** The token that it holds. */
-export function tellToken({ world, state, isSharing, channel }: Tab): void {
-  const { held } = state
-  if (!held || !isSharing) return
-  const { raw, depth, issued, life, end } = held
-  channel.say({
-    t: 'token',
-    told: [raw, depth, issued, life],
-    age: world.now() - end + life,
-    sent: world.wall(),
-  })
+export function tellToken({ world, state: { held }, isSharing, peers, peek }: Tab): void {
+  if (held && isSharing && peek())
+    peers.say({ t: 'token', told: telling(held), born: world.wall() - world.now() + held.asked })
 }
 
 /** That its session ended; and no reload asks for it again. */
-export function publish({ state: { dead, reason }, line, channel }: Tab): void {
+export function tellEnd({ state: { dead, reason }, line, peers }: Tab): void {
   if (!dead) return
-  channel.say({ t: 'out', sid: dead, reason: reason === 'user' ? 'other-tab' : reason })
+  peers.say({ t: 'out', sid: dead, reason: reason === 'user' ? 'other-tab' : reason })
   line.forget(dead)
 }

@@ -1,58 +1,54 @@
-/** The access token: handed out, renewed, and told to other tabs. */
+/** The access token: handed out, renewed, and taken. */
 
-import { asError, SessionError } from './errors.ts'
+import { SessionError } from './errors.ts'
 import * as machine from './machine.ts'
 import { look } from './outside.ts'
-import { publish, tellToken } from './peers.ts'
 import type { Tab } from './tab.ts'
-import { type Held, hold, toldBy } from './token.ts'
+import { type Held, hold } from './token.ts'
 import type { TokenOptions } from './types.ts'
 
 /** How long a new tab waits for the token of another before it refreshes; and one that another was faster than. */
 const [newTab, behind] = [60, 250]
 
 /** A valid token, and a newer one than `old`; null if nobody is signed in. */
-export function tokenOf(
-  tab: Tab,
-  least: number,
-  wanted: TokenOptions,
-  old?: Held | null,
-): Promise<string | null> {
+export function tokenOf(tab: Tab, wanted: TokenOptions = {}, old?: Held | null): Promise<string | null> {
   const { world, flightMs, become } = tab
-  if (wanted.rejected) become(machine.rejected(tab.state, wanted.rejected, world.now()))
-  const giveUp = world.now() + flightMs * 2
-  const ready = () => {
-    const { phase, held, error, retryAt, notBefore } = tab.state
+  const { rejected, minValidityMs = 0, signal } = wanted
+  if (rejected) become(machine.rejected(tab.state, rejected, world.now()))
+  const patience = flightMs * 2
+  const giveUp = world.now() + patience
+  const ready = (isLate?: boolean) => {
+    tab.check()
+    const { phase, held, error, retryAt } = tab.state
     if (phase === 'signedOut') return null
     const isNew = held && held !== old
-    if (isNew && tab.remaining() > Math.min(Math.max(least, wanted.minValidityMs ?? 0), held.life / 5)) {
-      if (world.now() >= held.due) become(machine.wanted(tab.state, 1))
+    if (isNew && tab.remaining() > Math.min(Math.max(tab.least, minValidityMs), held.life / 5)) {
+      if (world.now() >= held.due) become(machine.wanted(tab.state))
       return held.raw
     }
-    become(machine.wanted(tab.state, 2))
+    become(machine.wanted(tab.state))
     // A failure is nobody's matter while the token is good.
     if (isNew && error && tab.peek()) return held.raw
-    if (error && (error.action === 'fix' || Math.max(retryAt, notBefore) > giveUp)) throw error
+    if (error && (isLate || error.action === 'fix' || retryAt > giveUp)) throw error
     return undefined
   }
-  return tab.until(ready, flightMs * 2, wanted.signal)
+  return tab.until(ready, patience, signal)
 }
 
 /** One refresh. Its answer counts only in the epoch that asked, and only if nothing newer came first. */
 export async function refresh(tab: Tab): Promise<void> {
   const { world, line } = tab
-  tab.become(machine.refreshing(tab.state))
-  const stop = new AbortController()
-  tab.running = stop
+  const running = {}
+  tab.become(machine.refreshing(tab.state, running))
   const { epoch, held } = tab.state
-  const isOver = () =>
-    tab.state.epoch !== epoch || tab.state.held !== held || tab.state.notBefore > world.now()
+  /** What it was for came by itself, or is not wanted any more. */
+  const isOver = () => tab.state.running !== running || undefined
   /** Waits for the token of another tab, for a moment. */
-  const fromPeers = async (ms: number) => {
-    tab.channel.say({ t: 'ask' })
-    await tab.until(() => isOver() || undefined, ms).catch(() => {})
+  const fromPeers = (ms: number) => {
+    tab.peers.say({ t: 'ask' })
+    return tab.until(isLate => isLate || isOver(), ms)
   }
-  const hinted = () => line.hint()?.depth ?? 0
+  const hinted = () => line.known()?.depth ?? 0
   const known = held ? held.depth : hinted()
   if (!held && tab.isSharing) await fromPeers(newTab)
   if (isOver()) return
@@ -61,52 +57,28 @@ export async function refresh(tab: Tab): Promise<void> {
     if (isOver()) return
     const asked = world.now()
     try {
-      const answer = await line.renew(stop)
-      if (tab.state.epoch === epoch) arrive(tab, answer, asked, epoch)
-      // Called off too late to keep its cookies away: they are of a session that ended here.
-      else look(tab)
+      arrive(tab, await line.renew(epoch), asked, epoch)
     } catch (error) {
-      fail(tab, asError(error), epoch)
+      fail(tab, error as SessionError, epoch)
     }
   })
 }
 
-/** Takes an answer with a token, and hands the token on. */
+/** Takes an answer with a token. */
 export function arrive(tab: Tab, answer: unknown, asked: number, epoch: number): void {
-  const held = hold(toldBy(answer), asked, tab.share)
-  if (!held) throw SessionError.of('ANSWER_INVALID')
-  tab.line.opened?.(answer)
-  if (take(tab, held, epoch)) tellToken(tab)
-}
-
-/** The token is new: asked for in `epoch`, or, without one, told by another tab. */
-export function take(tab: Tab, held: Held, epoch?: number): boolean {
-  const now = tab.world.now()
-  const { depth, due } = held
-  tab.become(machine.adopt(tab.state, held, now, epoch))
-  const isTaken = tab.state.held === held
-  if (isTaken) tab.report({ type: epoch ? 'refreshed' : 'adopted', depth, dueInMs: due - now })
-  return isTaken
+  if (epoch !== tab.state.epoch) throw new SessionError('ABORTED')
+  const held = hold(answer, asked, tab.share)
+  if (!held) throw new SessionError('ANSWER_INVALID')
+  tab.line.answered?.(answer)
+  tab.become(machine.adopt(tab.state, held, tab.world.now(), epoch))
 }
 
 function fail(tab: Tab, error: SessionError, epoch: number): void {
+  // It may have been for a session that another tab replaced; or was called off too late to keep its cookies away.
+  look(tab)
   const { world, state } = tab
-  const hint = tab.line.hint()
-  const now = world.now()
   if (epoch !== state.epoch) return
-  // Another tab signed in meanwhile: that refusal was for the session before.
-  const isOfAnother = error.action === 'login' && hint && state.sid && hint.sid !== state.sid
-  tab.become(
-    isOfAnother ? machine.looked(state, hint.sid) : machine.failed(state, error, now, world.random()),
-  )
-  if (isOfAnother) return
-  const { phase, notBefore, retryAt } = tab.state
-  if (phase === 'signedOut') {
-    if (error.code === 'NO_SESSION' && state.held && hint === undefined)
-      tab.report({ type: 'trouble', error: SessionError.of('COOKIES_BLOCKED') })
-    publish(tab)
-  } else {
-    tab.report({ type: 'failed', error, retryInMs: Math.max(retryAt, notBefore) - now })
-    if (error.retryAfterMs) tab.channel.say({ t: 'wait', ms: notBefore - now })
-  }
+  if (error.code === 'NO_SESSION' && state.held && tab.line.known() === undefined)
+    tab.report({ type: 'trouble', error: new SessionError('COOKIES_BLOCKED', 'fix') })
+  tab.become(machine.failed(state, error, world.now(), world.random()))
 }

@@ -1,32 +1,35 @@
 /** One request to the auth server. */
 
 import { refusal, SessionError } from './errors.ts'
-import type { World } from './world.ts'
+import type { Tab } from './tab.ts'
 
 export interface Asked {
   body?: object | undefined
   bearer?: string | null | undefined
-  /** Calls it off, and is used up by a time-out. */
-  stop?: AbortController
+  /** Called off when its answer does not count any more. */
+  epoch?: number | undefined
+  signal?: AbortSignal | undefined
   /** Goes on when the page does not. */
   keepalive?: boolean
 }
 
 /** Answers the JSON of a 200, or throws a `SessionError`; never hangs. */
 export async function post(
-  world: World,
+  tab: Tab,
   url: string,
-  timeoutMs: number,
-  { body = {}, bearer, stop = new AbortController(), keepalive = false }: Asked = {},
+  { body = {}, bearer, epoch, signal, keepalive = false }: Asked,
 ): Promise<unknown> {
-  const { signal } = stop
-  let isLate = false
-  const clear = world.timer(() => {
-    isLate = true
-    stop.abort()
-  }, timeoutMs)
+  const stop = new AbortController()
+  let isOver: true | undefined
+  const ready = () => {
+    if (epoch && (tab.isClosed || epoch !== tab.state.epoch)) throw new SessionError('ABORTED')
+    return isOver
+  }
+  tab.until(ready, tab.flightMs, signal).catch(error => stop.abort(error))
   try {
-    const response = await world.fetch(url, {
+    // What was called off before is not sent.
+    await isOver
+    const response = await tab.world.fetch(url, {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',
@@ -35,20 +38,18 @@ export async function post(
       },
       body: JSON.stringify(body),
       credentials: 'include',
-      cache: 'no-store',
       // Credentials follow nobody to another address.
       redirect: 'error',
       keepalive,
-      signal,
+      signal: stop.signal,
     })
     const answer: unknown = await response.json().catch(() => null)
-    if (response.ok && answer && typeof answer === 'object') return answer
-    throw signal.aborted || refusal(response.status, answer, response.headers.get('Retry-After'))
+    if (response.ok && answer) return answer
+    throw refusal(response.status, answer, response.headers.get('Retry-After'))
   } catch (error) {
-    throw error instanceof SessionError
-      ? error
-      : SessionError.of(isLate ? 'TIMEOUT' : signal.aborted ? 'ABORTED' : 'OFFLINE')
+    throw stop.signal.reason ?? (error instanceof SessionError ? error : new SessionError('OFFLINE'))
   } finally {
-    clear()
+    isOver = true
+    tab.wake()
   }
 }

@@ -1,10 +1,7 @@
 /** What a program holds of its tab. */
 
 import { adopt, signIn, signOut } from './entering.ts'
-import { SessionError } from './errors.ts'
-import { finish, pending } from './leaving.ts'
 import { listen } from './listeners.ts'
-import * as machine from './machine.ts'
 import { listenOutside } from './outside.ts'
 import { tokenOf } from './refresh.ts'
 import { tabOf } from './tab.ts'
@@ -18,25 +15,22 @@ export function createSession<C extends Claims = Claims>(options: SessionOptions
   let unlisten: (() => void) | undefined
 
   function begin(): void {
-    if (tab.isClosed) throw SessionError.of('CLOSED')
-    if (unlisten) return
-    unlisten = listenOutside(tab)
-    const dead = pending(tab)
-    const hint = tab.line.hint()
-    const sid = hint ? hint.sid : dead ? null : hint
-    tab.become(machine.start(tab.state, sid === dead ? null : sid, dead))
-    finish(tab)
+    tab.check()
+    unlisten ??= listenOutside(tab)
   }
 
   const token = async (wanted: TokenOptions = {}, old?: Held | null) => {
     begin()
-    return tokenOf(tab, options.minValidityMs ?? 10_000, wanted, old)
+    return tokenOf(tab, wanted, old)
   }
 
   return {
     start: async () => {
       begin()
-      return tab.until(() => (tab.state.phase === 'pending' ? undefined : snapshot()))
+      return tab.until(() => {
+        tab.check()
+        return tab.state.phase === 'pending' ? undefined : snapshot()
+      })
     },
     getSnapshot: snapshot,
     getServerSnapshot: () => first as Snapshot<C>,

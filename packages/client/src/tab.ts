@@ -6,35 +6,31 @@ import { tell } from './listeners.ts'
 import { locked } from './lock.ts'
 import type { State } from './machine.ts'
 import * as machine from './machine.ts'
-import { hear, leaveToo } from './outside.ts'
+import { hear } from './outside.ts'
+import { tellEnd, tellToken } from './peers.ts'
 import { refresh } from './refresh.ts'
 import { post } from './request.ts'
-import { cookieTransport, type Line, type Send } from './transport.ts'
+import { type Ask, cookieTransport, type Line, type Opening } from './transport.ts'
 import type { Identity, SessionEvent, SessionOptions, Snapshot } from './types.ts'
 import { show } from './view.ts'
 import { browserWorld, type World } from './world.ts'
 
 export interface Tab {
   readonly world: World
-  readonly line: Line
-  readonly channel: Channel
-  readonly send: Send
+  line: Line
+  readonly peers: Channel
+  readonly ask: Ask
   /** The name in storage, and of the lock. */
-  readonly key: string
+  readonly label: string
   /** Of a token's life, after which it is due. */
   readonly share: number
   readonly flightMs: number
-  readonly isSharing: boolean
+  /** How long a token that is handed out is valid. */
+  readonly least: number
+  isSharing: boolean
   state: State
   shown: Snapshot
-  /** Of the refresh that the epoch has under way. */
-  running: AbortController
-  /** Of the sign-in under way, and when it is over. */
-  stopEntry: AbortController
-  afterEntry: Promise<unknown> | undefined
-  /** The server's part of a sign-out, under way. */
-  leaving: Promise<unknown> | undefined
-  /** The page is away: nothing is planned. */
+  /** The page is away, or the session not started: nothing is planned. */
   isGone: boolean
   isClosed: boolean
   /** Who keeps the token fresh though nobody looks. */
@@ -42,13 +38,19 @@ export interface Tab {
   readonly onSnapshot: Set<() => void>
   readonly onToken: Set<(token: string | null) => void>
   readonly onIdentity: Set<(next: Identity | null, before: Identity | null) => void>
-  become(next: State): void
+  /** The one way in which the state changes. What others told this tab (`isTold`) is not told them again. */
+  become(next: State, isTold?: boolean): void
   /** Timers are hints: they stop while the device sleeps, so the plan is asked again whenever the page is seen. */
   schedule(): void
-  /** Waits for the first answer of `ready` that is not undefined; asked again after every change. */
-  until<T>(ready: () => T | undefined, ms?: number, signal?: AbortSignal): Promise<T>
+  /** Waits for the first answer of `ready` that is not undefined; asked again after every change, and when it is late. */
+  until<T>(ready: (isLate?: boolean) => T | undefined, ms?: number, signal?: AbortSignal): Promise<T>
+  /** Who waits looks again. */
+  wake(): void
+  /** Runs what must be alone: in its turn in this tab, and alone among the tabs that share the session. */
   lock(run: () => Promise<unknown>): Promise<unknown>
   report(event: SessionEvent): void
+  /** Throws once the session object is closed. */
+  check(): void
   /** How long the token is valid. */
   remaining(): number
   /** The token, if it is valid. */
@@ -63,52 +65,25 @@ export function tabOf(options: SessionOptions): Tab {
     name = 'default',
     background = 'visible',
     refreshAt = 0.8,
+    minValidityMs = 10_000,
     shareAccessToken = true,
     requestTimeoutMs = 8_000,
     lockWaitMs = 3_000,
     onEvent,
     initial,
-    cookieDomain,
     transport = cookieTransport,
   } = options
-  const key = `countersign:${name}`
-  const send: Send = (path, asked) => post(world, `${authUrl}/${path}`, requestTimeoutMs, asked)
-  const line = transport({ world, send, name: key, authUrl, cookieDomain, leave: () => leaveToo(tab) })
-  const channel = channelOf(line.isShared ? world.channel : undefined, key, message => hear(tab, message))
-  const first = show(machine.initial, initial)
-  let identity: Identity | null = first.claims
+  const label = `countersign:${name}`
   const waiting: (() => void)[] = []
-  let stopTimer: (() => void) | undefined
+  let stopTimer = () => {}
+  let queue: Promise<unknown> = Promise.resolve()
 
-  /** Who waits looks again. */
   const wake = () => {
     for (const look of waiting.splice(0)) look()
   }
 
-  function become(next: State): void {
-    const before = tab.state
-    if (next === before || tab.isClosed) return
-    tab.state = next
-    if (next.epoch !== before.epoch) tab.running.abort()
-    if (next.held !== before.held) tell(tab.onToken, tab.peek())
-    const seen = show(next, initial, tab.shown)
-    if (seen !== tab.shown) tell(tab.onSnapshot)
-    tab.shown = seen
-    const { claims } = seen
-    // Between two users, while the second one's token is under way, it is still the first one's caches.
-    if (next.phase !== 'pending' && (claims?.sid !== identity?.sid || claims?.sub !== identity?.sub)) {
-      tell(tab.onIdentity, claims, identity)
-      identity = claims
-    }
-    if (next.phase === 'signedOut' && before.phase !== next.phase)
-      tab.report({ type: 'ended', reason: next.reason })
-    wake()
-    schedule()
-  }
-
-  function schedule(): void {
-    stopTimer?.()
-    stopTimer = undefined
+  const schedule = () => {
+    stopTimer()
     const isAwake =
       background === 'always' || (background === 'visible' && (world.isVisible() || tab.holds > 0))
     const ms = machine.plan(tab.state, isAwake) - world.now()
@@ -117,70 +92,114 @@ export function tabOf(options: SessionOptions): Tab {
     else void refresh(tab)
   }
 
-  async function until<T>(ready: () => T | undefined, ms?: number, signal?: AbortSignal): Promise<T> {
-    let isLate = false
-    const late = () => {
-      isLate = true
-      wake()
-    }
-    const clear = ms && world.timer(late, ms)
-    // Always the same function: a signal that lasts hears it once.
-    signal?.addEventListener('abort', wake)
-    try {
-      for (;;) {
-        if (tab.isClosed) throw SessionError.of('CLOSED')
-        if (signal?.aborted) throw SessionError.of('ABORTED')
-        const found = ready()
-        if (found !== undefined) return found
-        if (isLate) throw tab.state.error ?? SessionError.of('TIMEOUT')
-        await new Promise<void>(look => waiting.push(look))
-      }
-    } finally {
-      if (clear) clear()
-    }
-  }
+  const report = (event: SessionEvent) => onEvent && tell([onEvent], event)
 
   const tab: Tab = {
     world,
-    line,
-    channel,
-    send,
-    key,
+    label,
     share: refreshAt + world.random() / 10,
     flightMs: requestTimeoutMs,
-    isSharing: shareAccessToken && line.isShared,
+    least: minValidityMs,
     state: machine.initial,
-    shown: first,
-    running: new AbortController(),
-    stopEntry: new AbortController(),
-    afterEntry: undefined,
-    leaving: undefined,
-    isGone: false,
+    shown: show(machine.initial, initial),
+    isGone: true,
     isClosed: false,
     holds: 0,
     onSnapshot: new Set(),
     onToken: new Set(),
     onIdentity: new Set(),
-    become,
+    peers: channelOf(world.channel, label, message => hear(tab, message)),
+
+    become: (next, isTold) => {
+      const before = tab.state
+      if (next === before || tab.isClosed) return
+      tab.state = next
+      const { held, phase, reason, error, retryAt } = next
+      const now = world.now()
+      if (held !== before.held) {
+        tell(tab.onToken, tab.peek())
+        if (held) {
+          const { depth, due } = held
+          report({ type: isTold ? 'adopted' : 'refreshed', depth, dueInMs: due - now })
+          if (!isTold) tellToken(tab)
+        }
+      }
+      if (error && error !== before.error) {
+        const ms = retryAt - now
+        report({ type: 'failed', error, retryInMs: ms })
+        if (error.retryAfterMs) tab.peers.say({ t: 'wait', ms })
+      }
+      const seen = show(next, initial, tab.shown)
+      if (seen !== tab.shown) tell(tab.onSnapshot)
+      tab.shown = seen
+      const { claims } = seen
+      // Between two users, while the second one's token is under way, it is still the first one's caches.
+      if (phase !== 'pending' && claims?.sid !== identity?.sid) {
+        tell(tab.onIdentity, claims, identity)
+        identity = claims
+      }
+      if (phase === 'signedOut' && before.phase !== phase) {
+        report({ type: 'ended', reason })
+        if (!isTold) tellEnd(tab)
+      }
+      wake()
+      schedule()
+    },
+
+    until: async (ready, ms = Infinity, signal) => {
+      let isLate = false
+      const stop = world.timer(() => {
+        isLate = true
+        wake()
+      }, ms)
+      // Always the same function: a signal that lasts hears it once.
+      signal?.addEventListener('abort', wake)
+      try {
+        for (;;) {
+          if (signal?.aborted) throw new SessionError('ABORTED')
+          const found = ready(isLate)
+          if (found !== undefined) return found
+          if (isLate) throw new SessionError('TIMEOUT')
+          await new Promise<void>(look => waiting.push(look))
+        }
+      } finally {
+        stop()
+      }
+    },
+
+    wake,
     schedule,
-    until,
-    lock: run => (line.isShared ? locked(world, key, lockWaitMs, run) : run()),
-    report: event => onEvent && tell([onEvent], event),
+    report,
+    ask: (path, asked) => post(tab, `${authUrl}/${path}`, asked),
+
+    lock: run => {
+      const done = queue.then(() => (tab.line.isShared ? locked(world, label, lockWaitMs, run) : run()))
+      queue = done.catch(() => {})
+      return done
+    },
+
+    check: () => {
+      if (tab.isClosed) throw new SessionError('CLOSED', 'fix')
+    },
+
     remaining: () => {
       const { held, need } = tab.state
-      return held && need < 3 ? Math.max(0, held.end - world.now()) : 0
+      return held && need < 2 ? Math.max(0, held.ends - world.now()) : 0
     },
+
     peek: () => (tab.remaining() && tab.state.held ? tab.state.held.raw : null),
+
     close: () => {
       tab.isClosed = true
       tab.isGone = true
-      channel.close()
-      line.close?.()
-      tab.running.abort()
-      tab.stopEntry.abort()
+      tab.peers.close()
+      tab.line.close?.()
       schedule()
       wake()
     },
-  }
+  } as Partial<Tab> as Tab
+  let identity: Identity | null = tab.shown.claims
+  tab.line = (transport as Opening)(tab, options)
+  tab.isSharing = shareAccessToken && !!tab.line.isShared
   return tab
 }

@@ -8,9 +8,10 @@ export interface Held {
   readonly depth: number
   /** The server's time when it answered: orders tokens of one depth. */
   readonly issued: number
-  /** In milliseconds: the whole life, and when it ends and is due for renewal by the clock of this tab. */
+  /** In milliseconds: the whole life, and when it began, ends and is due for renewal by the clock of this tab. */
   readonly life: number
-  readonly end: number
+  readonly asked: number
+  readonly ends: number
   readonly due: number
   readonly claims: Claims
 }
@@ -23,42 +24,62 @@ export const isNewer = (one: Held, other: Held): boolean =>
 export function decode(raw: unknown): Claims | null {
   try {
     const part = (raw as string).split('.')[1] as string
-    const bytes = Uint8Array.from(atob(part.replace(/-/g, '+').replace(/_/g, '/')), c => c.charCodeAt(0))
+    const bytes = Uint8Array.from(atob(part.replace(/[-_]/g, c => (c === '-' ? '+' : '/'))), c =>
+      c.charCodeAt(0),
+    )
     const claims = JSON.parse(new TextDecoder().decode(bytes))
-    return typeof claims.sid === 'string' && typeof claims.sub === 'string' ? Object.freeze(claims) : null
+    return claims.sid && claims.sub ? claims : null
   } catch {
     return null
   }
 }
 
-/** What makes a token, in the order in which tabs tell it: the token itself, its depth, `issued`, its life. */
-export type Told = readonly [raw: unknown, depth: unknown, issued: unknown, life: unknown]
+/** What makes a token, as a session's answer has it: of REST, or of GraphQL. Tabs tell it each other as REST does. */
+export interface Told {
+  readonly jwt_token?: unknown
+  readonly expires_in?: unknown
+  readonly server_time?: unknown
+  readonly jwt?: unknown
+  readonly expiresIn?: unknown
+  readonly serverTime?: unknown
+  readonly session?: { readonly depth?: unknown } | null
+}
 
 /** A token whose parts make sense; null otherwise. `asked`: when its life began; `share`: of it until it is due. */
-export function hold(told: Told, asked: number, share: number): Held | null {
-  const [raw, depth, issued, life] = Array.isArray(told) ? told : []
-  const claims = decode(raw)
-  if (!claims || ![depth, issued, life, asked].every(Number.isFinite)) return null
-  const ms = life as number
-  return {
-    raw: raw as string,
-    sid: claims.sid,
-    depth: depth as number,
-    issued: issued as number,
-    life: ms,
-    end: asked + ms,
-    // A long life keeps 5 s for the refresh itself.
-    due: asked + Math.min(ms * share, Math.max(ms * 0.8, ms - 5_000)),
-    claims,
-  }
+export function hold(told: unknown, asked: number, share: number): Held | null {
+  const {
+    jwt_token,
+    jwt = jwt_token,
+    expires_in,
+    expiresIn = expires_in,
+    server_time,
+    serverTime,
+    session,
+  } = (told ?? {}) as Told
+  const issued = serverTime ?? server_time
+  const depth = session?.depth
+  const life = (expiresIn as number) * 1000
+  const claims = decode(jwt)
+  return claims && [depth, issued, life, asked].every(Number.isFinite)
+    ? {
+        raw: jwt as string,
+        sid: claims.sid,
+        depth: depth as number,
+        issued: issued as number,
+        life,
+        asked,
+        ends: asked + life,
+        // A long life keeps 5 s for the refresh itself.
+        due: asked + Math.min(life * share, Math.max(life * 0.8, life - 5_000)),
+        claims,
+      }
+    : null
 }
 
-/** What a session's answer tells, of REST (`jwt_token`) or GraphQL (`jwt`). */
-export function toldBy(answer: unknown): Told {
-  const { jwt_token, jwt, expires_in, expiresIn, server_time, serverTime, session } = answer as Record<
-    string,
-    unknown
-  >
-  const depth = (session as { depth?: unknown } | undefined)?.depth
-  return [jwt_token ?? jwt, depth, server_time ?? serverTime, Number(expires_in ?? expiresIn) * 1000]
-}
+/** A token, as `hold` takes it. */
+export const telling = ({ raw, life, issued, depth }: Held): Told => ({
+  jwt_token: raw,
+  expires_in: life / 1000,
+  server_time: issued,
+  session: { depth },
+})

@@ -12,7 +12,7 @@ interface Shown {
 
 /** `authExchange(sessionAuth(session))` */
 export const sessionAuth =
-  ({ getAccessToken, peekAccessToken, remainingMs }: Session): Init =>
+  ({ getAccessToken, peekAccessToken }: Session): Init =>
   async ({ appendHeaders }) => {
     let rejected: string | undefined
     return {
@@ -21,7 +21,7 @@ export const sessionAuth =
         return token ? appendHeaders(operation, { Authorization: `Bearer ${token}` }) : operation
       },
       // Signed out, too: that costs no request.
-      willAuthError: () => remainingMs() < 1_000,
+      willAuthError: () => !peekAccessToken(),
       didAuthError: ({ response, graphQLErrors }, { context }) => {
         // As `addAuthToOperation` has left it.
         rejected = (context as Shown).fetchOptions?.headers?.Authorization?.slice(7)

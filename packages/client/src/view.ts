@@ -5,18 +5,18 @@ import type { SessionOptions, Snapshot } from './types.ts'
 
 /** Without what is new in every token. */
 const lasting = (seen: Snapshot): string =>
-  JSON.stringify({ ...seen, claims: { ...seen.claims, exp: 0, iat: 0, jti: 0 } })
+  JSON.stringify(seen, (name, value) => (/^(exp|iat|jti)$/.test(name) ? 0 : value))
 
 export function show(
-  { phase, epoch, held, sid, reason, fails }: State,
+  { phase, held, sid, reason, fails }: State,
   rendered: SessionOptions['initial'],
   before?: Snapshot,
 ): Snapshot {
   let status = phase
   let claims = held ? held.claims : null
   // What the server rendered stands until we know better.
-  if (rendered && (!epoch || (phase === 'pending' && rendered.sid === sid && !fails)))
+  if (rendered && phase === 'pending' && !fails && (!sid || rendered.sid === sid))
     ({ status, claims } = rendered)
   const next = { status, claims, sid: claims ? claims.sid : null, reason, degraded: fails > 0 }
-  return before && lasting(before) === lasting(next) ? before : Object.freeze(next)
+  return before && lasting(before) === lasting(next) ? before : next
 }

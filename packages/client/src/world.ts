@@ -21,8 +21,17 @@ export interface World {
   host: string
   isSecure: boolean
   isVisible(): boolean
-  /** `stored`: another tab wrote `value` to storage. */
-  listen(hear: (event: PageEvent | 'stored', key?: string | null, value?: string | null) => void): () => void
+  /** `stored`: another tab wrote to storage, or removed from it. */
+  listen(hear: (event: PageEvent | 'stored', key?: string | null) => void): () => void
+}
+
+/** Storage may be blocked, or full; a channel not allowed in a sandboxed frame; a message anything. */
+export function quietly<T>(run: () => T): T | undefined {
+  try {
+    return run()
+  } catch {
+    return undefined
+  }
 }
 
 const longestTimer = 2 ** 31 - 1
@@ -33,14 +42,13 @@ const longestTimer = 2 ** 31 - 1
  * difference is none.
  */
 export function steadyClock(wall: () => number, steady: () => number): () => number {
-  let [last, lastSteady, sum] = [wall(), steady(), 0]
+  let gap = wall() - steady()
+  let slept = 0
   return () => {
-    const [now, nowSteady] = [wall(), steady()]
-    const passed = nowSteady - lastSteady
-    sum += now - last > passed + 1000 ? now - last : passed
-    last = now
-    lastSteady = nowSteady
-    return sum
+    const now = wall() - steady()
+    if (now - gap > 1000) slept += now - gap
+    gap = now
+    return steady() + slept
   }
 }
 
@@ -60,12 +68,6 @@ export function browserWorld(): World {
   const { document, location, navigator, BroadcastChannel } = globalThis as Partial<typeof globalThis>
   const wall = () => Date.now()
   const isVisible = () => document?.visibilityState !== 'hidden'
-  let storage: Storage | undefined
-  try {
-    storage = document && localStorage
-  } catch {
-    // Blocked by the user: other tabs are told by the channel.
-  }
   return {
     fetch: (input, init) => fetch(input, init),
     now: steadyClock(wall, () => performance.now()),
@@ -77,15 +79,16 @@ export function browserWorld(): World {
     },
     locks: navigator?.locks,
     channel: BroadcastChannel && (name => new BroadcastChannel(name)),
-    storage,
+    // Where it is blocked other tabs are told by the channel.
+    storage: quietly(() => document && localStorage),
     cookies: document ?? { cookie: '' },
     host: location?.hostname || 'server',
     isSecure: globalThis.isSecureContext !== false,
     isVisible,
     listen: hear => {
       const stop = new AbortController()
-      const heard = ({ type, key, newValue }: StorageEvent) =>
-        hear(events[type] ?? (isVisible() ? 'shown' : 'hidden'), key, newValue)
+      const heard = ({ type, key }: StorageEvent) =>
+        hear(events[type] ?? (isVisible() ? 'shown' : 'hidden'), key)
       // Events of the document reach the window, but some only when caught on the way down.
       if (document)
         for (const type in events)

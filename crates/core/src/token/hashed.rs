@@ -1,8 +1,9 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
+use memchr::memrchr;
 
 use super::Reject;
-use super::unverified::MAX_ACCESS_TOKEN;
+use super::unverified::{MAX_ACCESS_TOKEN, around};
 
 /// The text of one of our access tokens, and the SHA-256 of what its signature covers. ES256 and RS256 sign that
 /// hash: who remembers tokens by it computes it once.
@@ -21,7 +22,7 @@ impl<'t> Hashed<'t> {
         if token.len() > MAX_ACCESS_TOKEN {
             return Err(Reject::Size);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Reject::Form)?;
+        let (signed, signature) = around(memrchr(b'.', token.as_bytes()), token).ok_or(Reject::Form)?;
         Ok(Self { signed, signature, digest: digest(&SHA256, signed.as_bytes()) })
     }
 

@@ -14,6 +14,7 @@
 //! the algorithm; what the header says must only agree ([RFC 8725, section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
 
 mod algorithm;
+mod base64url;
 mod claims;
 mod fingerprint;
 mod hashed;

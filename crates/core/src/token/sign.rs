@@ -8,9 +8,10 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use base64::Engine;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
 
+use super::base64url::BASE64URL;
 use super::header::header_part;
 use super::keys::SharedKey;
 use super::{ACCESS_TOKEN_TYP, Algorithm, Claims, ClaimsError, KeyError, MAX_ACCESS_TOKEN, PublicKey};
@@ -187,7 +188,7 @@ impl SigningKey {
         let mut token = String::with_capacity(header.len() + payload.len() / 3 * 4 + 520);
         token.push_str(&header);
         token.push('.');
-        BASE64_URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+        BASE64URL.encode_string(payload, &mut token);
         self.append_signature(&mut token)?;
         if token.len() > MAX_ACCESS_TOKEN { Err(SignError::Size) } else { Ok(token) }
     }
@@ -210,7 +211,7 @@ impl SigningKey {
 
 fn append(token: &mut String, signature: impl AsRef<[u8]>) {
     token.push('.');
-    BASE64_URL_SAFE_NO_PAD.encode_string(signature, token);
+    BASE64URL.encode_string(signature, token);
 }
 
 fn zeroizing(bytes: impl AsRef<[u8]>) -> Zeroizing<Vec<u8>> {

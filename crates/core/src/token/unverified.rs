@@ -2,8 +2,9 @@ use std::borrow::Cow;
 
 use aws_lc_rs::digest::Digest;
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use memchr::{memchr, memrchr};
 
+use super::base64url::BASE64URL;
 use super::header::Header;
 use super::{Hashed, KeySet, Reject};
 
@@ -61,7 +62,7 @@ impl<'t> Unverified<'t> {
         if token.len() > limit {
             return Err(Reject::Size);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(Reject::Form)?;
+        let (signed, signature) = around(memrchr(b'.', token.as_bytes()), token).ok_or(Reject::Form)?;
         Self::parse_parts(signed, signature, read)
     }
 
@@ -70,8 +71,8 @@ impl<'t> Unverified<'t> {
         signature: &str,
         header: impl FnOnce(&str) -> Result<Cow<'t, Header>, Reject>,
     ) -> Result<Self, Reject> {
-        let (first, payload) = signed.split_once('.').ok_or(Reject::Form)?;
-        if payload.contains('.') {
+        let (first, payload) = around(memchr(b'.', signed.as_bytes()), signed).ok_or(Reject::Form)?;
+        if memchr(b'.', payload.as_bytes()).is_some() {
             return Err(Reject::Form);
         }
         Ok(Self { header: header(first)?, signed, payload, signature: decode(signature)?, digest: None })
@@ -96,10 +97,16 @@ impl<'t> Unverified<'t> {
     }
 }
 
+/// What stands before the letter at `at`, and what after it.
+pub(super) fn around(at: Option<usize>, text: &str) -> Option<(&str, &str)> {
+    let (before, after) = text.split_at_checked(at?)?;
+    Some((before, after.get(1..)?))
+}
+
 fn read<'h>(part: &str) -> Result<Cow<'h, Header>, Reject> {
     Header::parse(&decode(part)?).map(Cow::Owned)
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Reject> {
-    BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| Reject::Encoding)
+    BASE64URL.decode(part).map_err(|_| Reject::Encoding)
 }

@@ -80,7 +80,7 @@ impl Unverified<'_> {
     pub fn verify(self, keys: &KeySet, checks: &Checks, now: Timestamp) -> Result<Verified<Claims>, Reject> {
         self.kid().ok_or(Reject::KeyMissing)?;
         let payload = self.proven_payload(keys)?;
-        let claims: Claims = serde_json::from_slice(&payload).map_err(|_| Reject::Claims)?;
+        let claims = Claims::read(&payload)?;
         check_typ(self.header.typ.as_deref(), &checks.typ)?;
         if claims.iss != checks.issuer {
             return Err(Reject::Issuer);

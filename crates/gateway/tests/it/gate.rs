@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use countersign_core::denylist::{Batch, Heartbeat};
 use countersign_core::token::{Algorithm, Claims, FingerprintCookie, HasuraClaims, KeySet, SigningKey};
 use countersign_core::{Clock, ManualClock, SessionId, Timestamp, UserId};
 use countersign_gateway::config::Config;
 use countersign_gateway::{SecretText, router};
+use countersign_verifier::websocket::Stop;
 use countersign_verifier::{Feed, Verifier};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,6 +29,7 @@ pub(crate) struct Gate {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) verifier: Verifier,
     pub(crate) feed: Feed,
+    pub(crate) stop: Stop,
     key: SigningKey,
 }
 
@@ -53,9 +56,10 @@ impl Gate {
         feed.keys(KeySet::from_iter([key.public().unwrap().clone()]));
         let now = clock.now();
         feed.heartbeat(Heartbeat { as_of: now, now });
-        let router = router(settings, verifier.clone());
+        let stop = Stop::new();
+        let router = router(settings, verifier.clone()).layer(Extension(stop.ending()));
         let address = serve(router).await;
-        Self { address, clock, verifier, feed, key }
+        Self { address, clock, verifier, feed, stop, key }
     }
 
     /// An access token, signed now.

@@ -18,6 +18,8 @@ use crate::gate::{COOKIE, Gate, USER};
 
 const TRANSPORT: &str = "graphql-transport-ws";
 const LEGACY: &str = "graphql-ws";
+const PING: &str = r#"{"type":"ping"}"#;
+const ALIVE: &str = r#"{"type":"ka"}"#;
 
 struct Client(WebSocketStream<TcpStream>);
 
@@ -39,7 +41,11 @@ impl Client {
 
     /// One that is known.
     async fn begun(gate: &Gate) -> Self {
-        let mut client = Self::open(gate, TRANSPORT, &[]).await.unwrap();
+        Self::begun_by(gate, TRANSPORT).await
+    }
+
+    async fn begun_by(gate: &Gate, protocol: &str) -> Self {
+        let mut client = Self::open(gate, protocol, &[]).await.unwrap();
         client.init(json!({ "headers": { "Authorization": format!("Bearer {}", gate.token()) } })).await;
         assert_eq!(client.heard().await["type"], "connection_ack");
         client
@@ -53,15 +59,26 @@ impl Client {
         self.say(json!({ "type": "connection_init", "payload": payload })).await;
     }
 
+    /// What comes next, but for what the gateway asks to see whether one is there.
+    async fn next(&mut self) -> Message {
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Ping(_) => (),
+                Message::Text(text) if text == PING || text == ALIVE => (),
+                other => return other,
+            }
+        }
+    }
+
     async fn heard(&mut self) -> Value {
-        match self.0.next().await.unwrap().unwrap() {
+        match self.next().await {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
             other => panic!("{other:?}"),
         }
     }
 
     async fn closed(&mut self) -> (u16, String) {
-        match self.0.next().await.unwrap().unwrap() {
+        match self.next().await {
             Message::Close(Some(CloseFrame { code, reason })) => (code.into(), reason.as_str().to_owned()),
             other => panic!("{other:?}"),
         }
@@ -183,6 +200,21 @@ async fn a_session_that_ends_closes_both_sides() {
     assert_eq!(client.closed().await, (4403, "SESSION_ENDED".to_owned()));
     drop(client);
     while api.seen.recv().await.unwrap().get("closed").is_none() {}
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_says_so_to_both_sides() {
+    for protocol in [TRANSPORT, LEGACY] {
+        let mut api = Api::start().await;
+        let gate = Gate::before(api.address, |_| ()).await;
+        let mut known = Client::begun_by(&gate, protocol).await;
+        let mut unknown = Client::open(&gate, protocol, &[]).await.unwrap();
+        gate.stop.begin();
+        for client in [&mut known, &mut unknown] {
+            assert_eq!(client.closed().await, (1001, "Going away".to_owned()));
+        }
+        while api.seen.recv().await.unwrap().get("closed").is_none() {}
+    }
 }
 
 #[tokio::test]

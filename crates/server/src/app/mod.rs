@@ -42,7 +42,7 @@ pub use mint::Minted;
 pub use passwords::PasswordError;
 pub use recognise::Presented;
 pub use service_keys::{SCOPES, Scope};
-pub use signing_keys::{Rotation, Withdrawal};
+pub use signing_keys::{Rotation, Withdrawal, signing_alg};
 pub use signup::Signup;
 
 use crate::config::{Limit, Settings};

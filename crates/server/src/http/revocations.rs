@@ -11,13 +11,13 @@ use axum::extract::State;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use countersign_verifier::websocket::Ending;
 use hyper::body::Frame;
 use tokio::sync::mpsc;
 
 use super::asked::Asked;
 use super::error::{ErrorAnswer, Refused};
 use crate::app::App;
-use crate::listen::Ending;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 /// nginx would hold events back until a buffer is full.

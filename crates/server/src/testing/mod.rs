@@ -9,7 +9,7 @@ use std::sync::Arc;
 use countersign_core::{ManualClock, Timestamp};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::{App, Deps};
 use crate::config::{Config, Limit};
@@ -34,7 +34,8 @@ pub struct TestServer {
     pub app: Arc<App>,
     /// Where its database is.
     pub folder: TempDir,
-    _stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
     _following: JoinSet<()>,
 }
 
@@ -89,9 +90,16 @@ impl TestServer {
         let followed = Arc::clone(&app);
         following.spawn(async move { followed.follow_denylist().await });
         app.denylist_read().await?;
-        tokio::spawn(bound.serve(router, async move {
+        let serving = tokio::spawn(bound.serve(router, async move {
             let _either = stopped.await;
         }));
-        Ok(Self { url, clock, app, folder, _stop: stop, _following: following })
+        Ok(Self { url, clock, app, folder, stop, serving, _following: following })
+    }
+
+    /// Stops it, as a signal would. What is handed back ends when it has.
+    pub fn stop(self) -> JoinHandle<()> {
+        let Self { stop, serving, .. } = self;
+        drop(stop);
+        serving
     }
 }

@@ -54,9 +54,15 @@ impl Socket {
         pong["payload"]["ok"].as_bool().unwrap()
     }
 
+    /// What comes next, but for what only asks whether one is there.
     async fn hear(&mut self) -> Value {
-        let message = self.0.next().await.unwrap().unwrap();
-        serde_json::from_str(message.to_text().unwrap()).unwrap()
+        loop {
+            let Message::Text(text) = self.0.next().await.unwrap().unwrap() else { continue };
+            let said: Value = serde_json::from_str(&text).unwrap();
+            if said["type"] != "ping" && said["type"] != "ka" {
+                return said;
+            }
+        }
     }
 
     /// The answer to one operation that answers once.
@@ -75,7 +81,7 @@ impl Socket {
                     return (frame.code.into(), frame.reason.to_string());
                 }
                 // What was on its way before.
-                Some(Ok(Message::Text(_))) => (),
+                Some(Ok(Message::Text(_) | Message::Ping(_))) => (),
                 other => panic!("not closed: {other:?}"),
             }
         }
@@ -125,6 +131,25 @@ async fn a_logout_closes_the_sockets_of_its_session_and_no_other() {
     assert_eq!(stays.answer("{ me { username } }").await["data"]["me"]["username"], "ann");
     assert_eq!(other.post("/auth/logout/all", json!({})).await.status, 200);
     assert_eq!(stays.closed().await, (4403, "SESSION_ENDED".into()));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_so_to_every_socket() {
+    let (server, ann) = signed_in().await;
+    let mut told = Vec::new();
+    for (protocol, begin) in [("graphql-transport-ws", "subscribe"), ("graphql-ws", "start")] {
+        let mut socket = Socket::open(&ann, protocol).await;
+        socket.say(json!({ "type": begin, "id": "e", "payload": { "query": EVENTS } })).await;
+        assert_eq!(socket.hear().await["payload"]["data"]["sessionEvents"]["kind"], "subscribed");
+        told.push(socket);
+    }
+    // Nobody knows yet who this is.
+    told.push(Socket::connect(&ann, &[("sec-websocket-protocol", "graphql-ws")]).await.unwrap());
+    let serving = server.stop();
+    for mut socket in told {
+        assert_eq!(socket.closed().await, (1001, "Going away".into()));
+    }
+    serving.await.unwrap();
 }
 
 #[tokio::test]

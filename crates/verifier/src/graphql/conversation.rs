@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use async_graphql::{Data, Executor};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
+use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::future::join;
 use futures_util::{Sink, SinkExt, Stream, StreamExt, sink, stream};
@@ -30,6 +31,7 @@ impl<E: Executor> Conversation<E> {
         let (mut to_client, mut from_client) = socket.split();
         let (outbox, mut written) = mpsc::channel(WAITING);
         let heard = heard(&mut from_client, &guard, outbox.clone());
+        let asking = outbox.downgrade();
         // Only an init that the guard has accepted is heard; async-graphql has nothing to ask of it.
         let serve = GraphQLWebSocket::new_with_pair(said(outbox), heard, executor, spoken);
         let serve = serve.with_data(data).serve();
@@ -41,10 +43,20 @@ impl<E: Executor> Conversation<E> {
                 }
             }
         };
+        let silent = guard.silent(|ping| {
+            let asking = asking.upgrade();
+            async move {
+                let Some(asking) = asking else { return };
+                for message in [Message::Text(Utf8Bytes::from_static(ping)), Message::Ping(Bytes::new())] {
+                    let _gone = asking.send(message).await;
+                }
+            }
+        });
         // What goes on for the client is dropped here, before it is told.
         let close = tokio::select! {
             biased;
             close = guard.over() => Some(close),
+            close = silent => Some(close),
             _ = join(serve, write) => None,
         };
         let farewell = async {
@@ -70,7 +82,10 @@ fn heard<'s>(
             let step = match socket.next().await? {
                 Ok(Message::Text(text)) => guard.client_said(&text).await,
                 Ok(Message::Binary(_)) => Step::Close(Close::MALFORMED),
-                Ok(Message::Ping(_) | Message::Pong(_)) => Step::Ignore,
+                Ok(Message::Ping(_) | Message::Pong(_)) => {
+                    guard.heard();
+                    Step::Ignore
+                }
                 Ok(Message::Close(_)) => return None,
                 // Too large before its end, or no WebSocket any more: then nobody reads this.
                 Err(_) => Step::Close(Close::TOO_LARGE),

@@ -91,7 +91,8 @@ impl<E: Executor> Sockets<E> {
         self.origins.check(&parts.headers).map_err(Unopened::Refused)?;
         let protocol = Protocol::offered(&parts.headers).ok_or(Unopened::NoProtocol)?;
         let guard = Guard::new(self.verifier.clone(), protocol, &parts.headers, self.rules)
-            .map_err(Unopened::Refused)?;
+            .map_err(Unopened::Refused)?
+            .until(parts.extensions.get().cloned());
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Unopened::Full)?;
         let spoken = GraphQLProtocol::from_request_parts(parts, &()).await;
         let spoken = spoken.map_err(|_| Unopened::NoProtocol)?;

@@ -18,6 +18,8 @@ pub struct Close {
 impl Close {
     /// The client is done.
     pub const DONE: Self = Self { code: 1000, reason: "" };
+    /// The program that serves the socket ends. The client connects again, to the next one.
+    pub const ENDING: Self = Self { code: 1001, reason: "Going away" };
     /// What stands behind a proxy cannot be reached. The stock client connects again after this, and would not
     /// after 1011.
     pub const AWAY: Self = Self { code: 1013, reason: Code::Unavailable.name() };
@@ -27,6 +29,8 @@ impl Close {
     pub const MALFORMED: Self = Self { code: 4400, reason: Code::BadRequest.name() };
     /// The client has not said in time who it is.
     pub const LATE: Self = Self { code: 4408, reason: "Connection initialisation timeout" };
+    /// The client does not answer any more.
+    pub const SILENT: Self = Self { code: 4408, reason: "No answer to pings" };
     /// The client said twice who it is.
     pub const TWICE: Self = Self { code: 4429, reason: "Too many initialisation requests" };
 

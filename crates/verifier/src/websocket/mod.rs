@@ -2,19 +2,21 @@
 //!
 //! ```text
 //!  client ──► Guard::client_said ──► Step: forward, answer, or close
-//!             Guard::over ─────────► Close: no init in time, session ended, token expired
+//!             Guard::over ─────────► Close: no init in time, session ended, token expired, program ends
+//!             Guard::silent ───────► asks whether the client is there; Close: it is not
 //! ```
 //!
 //! The same guard stands before a schema in the same program, and before an API behind a proxy.
 
 mod close;
+mod ending;
 mod message;
 mod origins;
 mod payload;
 mod protocol;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use countersign_core::token::Reject;
@@ -24,7 +26,8 @@ use serde_json::{Map, Value};
 use tokio::sync::SetOnce;
 
 pub use self::close::Close;
-pub use self::origins::Origins;
+pub use self::ending::{Ending, Stop};
+pub use self::origins::{Origins, origin};
 pub use self::protocol::Protocol;
 
 use self::message::{Kind, Message};
@@ -39,7 +42,12 @@ pub struct Rules {
     pub init_within: Duration,
     /// The longest message of a client, in bytes.
     pub longest_message: usize,
+    /// How often the client is asked whether it is there. It may leave three times unanswered.
+    pub ping_every: Duration,
 }
+
+/// How often a client may leave unanswered that it was asked.
+const UNANSWERED: u8 = 3;
 
 impl Default for Rules {
     fn default() -> Self {
@@ -47,6 +55,8 @@ impl Default for Rules {
             grace: Duration::from_secs(30),
             init_within: Duration::from_secs(10),
             longest_message: 64 * 1024,
+            // As other servers do. Clients of the legacy protocol expect it within 30 seconds.
+            ping_every: Duration::from_secs(12),
         }
     }
 }
@@ -61,6 +71,8 @@ pub struct Guard {
     upgrade: HeaderMap,
     begun: AtomicBool,
     session: SetOnce<Session>,
+    ending: Option<Ending>,
+    unanswered: AtomicU8,
 }
 
 /// What is to be done with a message of the client.
@@ -112,7 +124,14 @@ impl Guard {
             }
         }
         let (begun, session) = (AtomicBool::new(false), SetOnce::new());
-        Ok(Self { verifier, protocol, rules, upgrade, begun, session })
+        let (ending, unanswered) = (None, AtomicU8::new(0));
+        Ok(Self { verifier, protocol, rules, upgrade, begun, session, ending, unanswered })
+    }
+
+    /// For a socket that ends with the program, if that says when.
+    #[must_use]
+    pub fn until(self, ending: Option<Ending>) -> Self {
+        Self { ending, ..self }
     }
 
     /// The protocol that is spoken.
@@ -127,6 +146,7 @@ impl Guard {
 
     /// What to do with a message of the client. Waits only while a token is verified.
     pub async fn client_said(&self, text: &str) -> Step {
+        self.heard();
         if text.len() > self.rules.longest_message {
             return Step::Close(Close::TOO_LARGE);
         }
@@ -151,6 +171,44 @@ impl Guard {
     /// Resolves when the socket must be closed, whatever the client says. To be waited for once, from the
     /// upgrade on.
     pub async fn over(&self) -> Close {
+        let ending = async {
+            match self.ending.clone() {
+                Some(ending) => ending.begun().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            // First: of what has ended as well nobody need come back.
+            close = self.refused() => close,
+            () = ending => Close::ENDING,
+        }
+    }
+
+    /// The client is there: something of it came that is no message, such as the answer to a ping of the
+    /// WebSocket.
+    pub fn heard(&self) {
+        self.unanswered.store(0, Ordering::Relaxed);
+    }
+
+    /// Asks a client that is known in intervals, by `say`, whether it is there. Resolves when it does not answer:
+    /// a device that falls asleep says no good-bye. To be waited for once, beside [`over`](Self::over).
+    ///
+    /// `say` gets a message of the protocol, and sends a ping of the WebSocket along: only that is answered by
+    /// clients of the legacy protocol, whose owner says so by [`heard`](Self::heard).
+    pub async fn silent<S: Future<Output = ()>>(&self, say: impl Fn(&'static str) -> S) -> Close {
+        let every = self.rules.ping_every;
+        self.session.wait().await;
+        tokio::time::sleep(every).await;
+        while self.unanswered.fetch_add(1, Ordering::Relaxed) < UNANSWERED {
+            // Who does not read is not waited for.
+            let asked = tokio::time::timeout(every, say(self.protocol.ping()));
+            let (_late, ()) = tokio::join!(asked, tokio::time::sleep(every));
+        }
+        Close::SILENT
+    }
+
+    async fn refused(&self) -> Close {
         match tokio::time::timeout(self.rules.init_within, self.session.wait()).await {
             Ok(session) => Close::coded(session.ended_after(self.rules.grace).await.code()),
             Err(_) => Close::LATE,

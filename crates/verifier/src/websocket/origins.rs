@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
-use http::HeaderMap;
 use http::header::ORIGIN;
+use http::{HeaderMap, Uri};
 
 use crate::Refused;
 
@@ -31,4 +31,14 @@ impl<S: Into<String>> FromIterator<S> for Origins {
     fn from_iter<I: IntoIterator<Item = S>>(origins: I) -> Self {
         Self(origins.into_iter().map(Into::into).collect())
     }
+}
+
+/// The origin of a URL that is nothing but an origin: scheme and authority in lower case, no path. It is written
+/// as browsers do if it equals its origin.
+pub fn origin(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme))?;
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+    let bare = uri.path() == "/" && uri.query().is_none() && !url.ends_with('/');
+    bare.then(|| format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
 }

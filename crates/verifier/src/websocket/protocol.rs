@@ -32,4 +32,12 @@ impl Protocol {
             Self::Legacy => "graphql-ws",
         }
     }
+
+    /// What a server says to show that it is there, and in the newer protocol to be answered.
+    pub(super) const fn ping(self) -> &'static str {
+        match self {
+            Self::TransportWs => r#"{"type":"ping"}"#,
+            Self::Legacy => r#"{"type":"ka"}"#,
+        }
+    }
 }

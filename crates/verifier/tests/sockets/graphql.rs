@@ -4,20 +4,22 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
+use std::time::Duration;
 
 use async_graphql::futures_util::Stream;
 use async_graphql::{Context, Data, EmptyMutation, Object, Schema, Subscription};
-use axum::Router;
 use axum::extract::Request;
 use axum::routing::get;
+use axum::{Extension, Router};
 use countersign_core::Code;
 use countersign_verifier::graphql::Sockets;
-use countersign_verifier::websocket::Origins;
+use countersign_verifier::websocket::{Origins, Rules, Stop};
 use countersign_verifier::{Refused, Verified};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, broadcast};
+use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -80,22 +82,30 @@ impl Drop for Held {
 struct Served {
     api: Api,
     ticks: Ticks,
+    stop: Stop,
+    serving: JoinSet<()>,
     url: String,
 }
 
 impl Served {
     async fn new() -> Self {
+        Self::with(Rules::default()).await
+    }
+
+    async fn with(rules: Rules) -> Self {
         let api = Api::new();
         let ticks = Ticks { sender: broadcast::channel(16).0, dropped: Arc::default() };
         let schema = Schema::build(Query, EmptyMutation, Subscription).data(ticks.clone()).finish();
         let sockets = Sockets::new(api.verifier.clone(), schema, Origins::from_iter([PAGE]));
-        let sockets = sockets.operations(2).at_most(8);
+        let sockets = sockets.rules(rules).operations(2).at_most(8);
         let open = async move |request: Request| sockets.open(request, Data::default()).await;
-        let router = Router::new().route("/graphql", get(open));
+        let stop = Stop::new();
+        let router = Router::new().route("/graphql", get(open)).layer(Extension(stop.ending()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}/graphql", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { api, ticks, url }
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { api, ticks, stop, serving, url }
     }
 
     async fn connect(&self, headers: &[(&'static str, &str)]) -> Result<Client, Error> {
@@ -142,14 +152,32 @@ impl Client {
     }
 
     async fn hear(&mut self) -> Value {
-        let message = self.0.next().await.unwrap().unwrap();
-        serde_json::from_str(message.to_text().unwrap()).unwrap()
+        loop {
+            let said = self.said().await;
+            if said["type"] != "ping" && said["type"] != "ka" {
+                return said;
+            }
+        }
+    }
+
+    /// The same, with what asks whether one is there.
+    async fn said(&mut self) -> Value {
+        loop {
+            if let Message::Text(text) = self.0.next().await.unwrap().unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
     }
 
     async fn closed(&mut self) -> (u16, String) {
-        match self.0.next().await {
-            Some(Ok(Message::Close(Some(frame)))) => (frame.code.into(), frame.reason.to_string()),
-            other => panic!("not closed: {other:?}"),
+        loop {
+            match self.0.next().await {
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return (frame.code.into(), frame.reason.to_string());
+                }
+                Some(Ok(Message::Ping(_))) => (),
+                other => panic!("not closed: {other:?}"),
+            }
         }
     }
 }
@@ -174,10 +202,45 @@ async fn subscriptions_go_on_until_the_session_ends_and_are_dropped_then() {
 }
 
 #[tokio::test]
+async fn a_program_that_ends_says_so_and_waits_for_its_sockets() {
+    for (protocol, begin) in [("graphql-transport-ws", "subscribe"), ("graphql-ws", "start")] {
+        let mut served = Served::new().await;
+        let mut client = served.known(protocol).await;
+        client.subscribe(begin, "1").await;
+        served.tick(7, 1).await;
+        client.hear().await;
+        served.stop.begin();
+        assert_eq!(client.closed().await, (1001, "Going away".to_owned()));
+        served.ticks.dropped.notified().await;
+        drop(client);
+        // The router holds one for the requests to come.
+        served.serving.shutdown().await;
+        served.stop.over().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_answers_nothing_is_let_go() {
+    for (protocol, begin, ping) in
+        [("graphql-transport-ws", "subscribe", "ping"), ("graphql-ws", "start", "ka")]
+    {
+        let served = Served::with(Rules { ping_every: Duration::from_millis(50), ..Rules::default() }).await;
+        let mut client = served.known(protocol).await;
+        client.subscribe(begin, "1").await;
+        // Nobody reads, so that nothing answers.
+        served.ticks.dropped.notified().await;
+        for _ in 0..3 {
+            assert_eq!(client.said().await, json!({ "type": ping }));
+        }
+        assert_eq!(client.closed().await, (4408, "No answer to pings".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn a_newer_token_is_answered_here_and_a_plain_ping_too() {
     let served = Served::new().await;
     let mut client = served.known("graphql-transport-ws").await;
-    served.api.clock.advance(std::time::Duration::from_mins(1));
+    served.api.clock.advance(Duration::from_mins(1));
     for (authorization, ok) in [(served.api.bearer(SESSION), true), ("Bearer x".into(), false)] {
         let payload = json!({ "type": "reauth", "authorization": authorization });
         client.say(json!({ "type": "ping", "payload": payload })).await;

@@ -1,13 +1,15 @@
 //! What a guard says to each message, and when the socket is over.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use countersign_core::denylist::Batch;
 use countersign_core::{Clock, Code, SessionId};
-use countersign_verifier::websocket::{Close, Guard, Origins, Protocol, Rules, Step};
+use countersign_verifier::websocket::{Close, Guard, Origins, Protocol, Rules, Step, Stop};
 use countersign_verifier::{Refused, Staleness};
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::api::{Api, COOKIE, SESSION, USER};
 
@@ -332,4 +334,63 @@ fn the_first_protocol_that_is_known_is_spoken() {
         let headers = [(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(offered))];
         assert_eq!(Protocol::offered(&HeaderMap::from_iter(headers)), protocol, "{offered}");
     }
+}
+
+/// Of the paused time.
+fn now() -> Instant {
+    tokio::time::sleep(Duration::ZERO).deadline()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_asked_while_it_answers_and_let_go_when_it_does_not() {
+    const EVERY: Duration = Duration::from_secs(12);
+    for (protocol, ping) in
+        [(Protocol::TransportWs, r#"{"type":"ping"}"#), (Protocol::Legacy, r#"{"type":"ka"}"#)]
+    {
+        let api = Api::new();
+        let guard = api.open(protocol).await;
+        let (begin, asked) = (now(), AtomicU32::new(0));
+        let close = guard.silent(async |said| {
+            assert_eq!(said, ping);
+            match (asked.fetch_add(1, Ordering::Relaxed), protocol) {
+                (0..10, Protocol::TransportWs) => {
+                    let pong = r#"{"type":"pong"}"#;
+                    assert_eq!(guard.client_said(pong).await, Step::Forward(pong.into()));
+                }
+                // It has no pong; the WebSocket below it has.
+                (0..10, Protocol::Legacy) => guard.heard(),
+                _ => (),
+            }
+        });
+        assert_eq!(close.await, Close::SILENT);
+        assert_eq!((asked.into_inner(), now() - begin), (10 + 3, EVERY * (1 + 10 + 3)));
+
+        let (guard, begin) = (api.open(protocol).await, now());
+        assert_eq!(guard.silent(async |_| std::future::pending().await).await, Close::SILENT);
+        assert_eq!(now() - begin, EVERY * (1 + 3), "who does not read is not waited for");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_asked_before_the_init() {
+    let api = Api::new();
+    let guard = api.guard(Protocol::TransportWs);
+    let close = tokio::select! {
+        close = guard.over() => close,
+        _ = guard.silent(async |_| panic!("it is not known who this is")) => unreachable!(),
+    };
+    assert_eq!(close, Close::LATE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_ends_is_the_end_of_the_socket() {
+    let (api, stop) = (Api::new(), Stop::new());
+    let guard = api.open(Protocol::Legacy).await.until(Some(stop.ending()));
+    assert!(tokio::time::timeout(Duration::from_secs(1), guard.over()).await.is_err());
+    stop.begin();
+    assert_eq!(guard.over().await, Close::ENDING);
+    api.end();
+    assert_eq!(guard.over().await, Close::coded(Code::SessionEnded), "which is why not to come back");
+    drop(guard);
+    stop.over().await;
 }

@@ -3,7 +3,7 @@
 use super::{ALLOWED_ROLES, Claims, DEFAULT_ROLE, HASURA, HasuraClaims, USER_ID};
 
 /// Names at the top level that `extra` may not take.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "iss",
     "sub",
     "aud",

@@ -2,6 +2,7 @@
 
 mod check;
 mod decode;
+mod usual;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 pub use self::check::ClaimsError;
-use super::FingerprintHash;
+use super::{FingerprintHash, Reject};
 use crate::{SessionId, UserId};
 
 /// The member under which Hasura looks for its claims.
@@ -65,6 +66,13 @@ pub struct HasuraClaims {
     pub custom: BTreeMap<String, String>,
     /// `X-User-Fingerprint`: the hash of the cookie that must come along.
     pub fingerprint: Option<FingerprintHash>,
+}
+
+impl Claims {
+    /// The claims in a payload.
+    pub(super) fn read(payload: &[u8]) -> Result<Self, Reject> {
+        usual::read(payload).map_or_else(|| serde_json::from_slice(payload).map_err(|_| Reject::Claims), Ok)
+    }
 }
 
 impl Serialize for HasuraClaims {

@@ -20,8 +20,8 @@ use super::{App, Error};
 use crate::config::Settings;
 use crate::random::Random;
 use crate::seal::MasterSecret;
-use crate::store::{KeyState, SigningKeyRow, Store};
-use countersign_core::token::SigningKey;
+use crate::store::{KeyState, SigningKeyRow, Store, StoreError};
+use countersign_core::token::{Algorithm, SigningKey};
 use countersign_core::{Code, Timestamp};
 
 /// How often a withdrawal is tried while others change the keys at the same time.
@@ -62,6 +62,17 @@ pub(super) async fn open(
     // Another process may have been faster: what the database says then counts.
     store.rotate_signing_keys(step.add, step.moves, now).await?;
     Keyring::open(&store.signing_keys().await?, master)
+}
+
+/// What the newest key that is announced or signs was made with: what a server of this database makes keys with, for
+/// whoever is not told.
+///
+/// # Errors
+/// If the database cannot answer.
+pub async fn signing_alg(store: &dyn Store) -> Result<Option<Algorithm>, StoreError> {
+    let mut rows = store.signing_keys().await?;
+    rows.retain(|row| matches!(row.state, KeyState::Announced | KeyState::Active));
+    Ok(rows.iter().max_by_key(|row| row.announced_at).map(|row| row.algorithm))
 }
 
 impl App {
