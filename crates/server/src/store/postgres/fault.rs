@@ -33,11 +33,6 @@ impl Fault {
         }
     }
 
-    /// Whether a lock was not to be had in time.
-    pub(super) fn is_of_a_lock(&self) -> bool {
-        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
-    }
-
     /// The fault of a statement before which nothing was changed: if the connection was lost, as after a restart of
     /// the server, another may do.
     pub(super) fn unbegun(self) -> Self {
@@ -62,6 +57,11 @@ impl Fault {
             Self::Row(_) | Self::Overtaken | Self::Warned => true,
             Self::Unreachable(_) | Self::Unbegun(_) => false,
         }
+    }
+
+    /// Whether a lock was not to be had in time.
+    pub(super) fn is_of_a_lock(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
     }
 }
 

@@ -44,6 +44,7 @@ use deadpool::managed::{Pool, QueueMode};
 use tokio::task::JoinHandle;
 
 pub use self::clock::DatabaseClock;
+pub use self::migrate::MIGRATIONS;
 pub use self::url::{Url, UrlError};
 
 use self::columns::{At, Bytes, Columns};
@@ -54,7 +55,7 @@ use self::follower::Follower;
 use self::news::News;
 use self::pool::Connector;
 use self::shared::Shared;
-use super::StoreError;
+use super::{Migration, StoreError};
 
 /// One of so many connections is shared. What is left are those of transactions, each of which has one to itself.
 const SHARED: usize = 4;
@@ -169,7 +170,15 @@ impl Drop for PostgresStore {
 /// # Errors
 /// See [`OpenError`].
 pub async fn migrate(url: &Url) -> Result<i64, OpenError> {
-    migrate::migrate(&connect(url).await?).await
+    migrate_by(url, MIGRATIONS).await
+}
+
+/// The same by other steps: those of a version that is not there yet, to see whether this one can work beside it.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn migrate_by(url: &Url, migrations: &[Migration]) -> Result<i64, OpenError> {
+    migrate::migrate(&connect(url).await?, migrations).await
 }
 
 /// The number of the schema; 0 if the database is empty.
