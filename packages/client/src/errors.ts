@@ -28,12 +28,6 @@ export class SessionError extends Error {
   }
 }
 
-/** Anything thrown, as one of ours. */
-export const asError = (
-  thrown: unknown,
-  code: 'ANSWER_INVALID' | 'OFFLINE' = 'ANSWER_INVALID',
-): SessionError => (thrown instanceof SessionError ? thrown : new SessionError(code))
-
 /** What a refusal says in its body: `{"error": {code, message, action, reason?}}`. */
 interface Refusal {
   error?: { code?: unknown; message?: unknown; action?: unknown; reason?: unknown } | null

@@ -1,6 +1,6 @@
 /** The server's part of a sign-out, which may have to wait for a network, another page, another day. */
 
-import { asError } from './errors.ts'
+import type { SessionError } from './errors.ts'
 import { isEntering } from './machine.ts'
 import type { Tab } from './tab.ts'
 import { quietly } from './world.ts'
@@ -32,7 +32,7 @@ export async function leave(tab: Tab, all: boolean, bearer?: string | null): Pro
     const renewed = all && !bearer && ((await line.renew()) as { jwt_token: string })
     await line.end(all, renewed ? renewed.jwt_token : bearer)
   } catch (thrown) {
-    const error = asError(thrown)
+    const error = thrown as SessionError
     if (all && bearer && error.action === 'refresh') return leave(tab, all)
     // `login`: there is nothing left to end.
     if (error.action !== 'login') return tab.report({ type: 'trouble', error })

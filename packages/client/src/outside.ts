@@ -6,7 +6,6 @@ import * as machine from './machine.ts'
 import { tellToken } from './peers.ts'
 import type { Tab } from './tab.ts'
 import { hold } from './token.ts'
-import type { EndReason } from './types.ts'
 
 const longestWait = 400_000
 
@@ -23,14 +22,11 @@ export function hear(tab: Tab, message: Message): void {
   } else if (message.t === 'wait') {
     const ms = Math.min(message.ms, longestWait)
     if (ms > 0) tab.become(machine.waits(state, now + ms))
-  } else if (message.t === 'out') end(tab, message.sid, message.reason)
+  } else if (message.t === 'out') tab.become(machine.ended(state, message.sid, message.reason), true)
   else line.overheard?.(message)
 }
 
-const end = (tab: Tab, sid: string, reason: EndReason) =>
-  tab.become(machine.ended(tab.state, sid, reason), true)
-
-/** Looks at everything that may have changed while nobody looked. */
+/** Looks at the hint, by which others may have signed in or out. */
 export function look(tab: Tab): void {
   const { line, state } = tab
   const hint = line.known()
@@ -39,34 +35,32 @@ export function look(tab: Tab): void {
   // Cookies of an answer that came after the end.
   if (sid && sid === state.dead) line.forget(sid)
   if (sid !== undefined) tab.become(machine.looked(state, sid), true)
-  finish(tab)
-  tab.schedule()
 }
 
 /** Begins, and listens until the answer is called. */
 export function listenOutside(tab: Tab): () => void {
   const { world, peers } = tab
-  peers.open()
-  tab.isGone = false
+  /** The page is there, again or for the first time. */
+  const appear = () => {
+    tab.isGone = false
+    peers.open()
+    tab.become(machine.seen(tab.state, world.now() + world.random() * 500))
+    look(tab)
+    finish(tab)
+    tab.schedule()
+  }
   tab.become(machine.start(tab.state, pending(tab)))
-  look(tab)
-  return world.listen((event, key, value) => {
+  appear()
+  return world.listen((event, key) => {
     if (event === 'stored') {
-      if (!value || key !== tab.label) return
-      const [kind, sid = ''] = value.split(' ')
-      if (kind === 'in') look(tab)
-      else end(tab, sid, 'other-tab')
+      // Another tab signed in or out: the hint says which.
+      if (key === tab.label) look(tab)
     } else if (event === 'gone') {
       tab.isGone = true
       peers.close()
       tab.become(machine.calledOff(tab.state))
       // `hidden` also comes after `gone`, and must not open anything again.
     } else if (event === 'hidden') tab.schedule()
-    else {
-      tab.isGone = false
-      peers.open()
-      tab.become(machine.seen(tab.state, world.now() + world.random() * 500))
-      look(tab)
-    }
+    else appear()
   })
 }

@@ -1,6 +1,6 @@
 /** The access token: handed out, renewed, and taken. */
 
-import { asError, SessionError } from './errors.ts'
+import { SessionError } from './errors.ts'
 import * as machine from './machine.ts'
 import { look } from './outside.ts'
 import type { Tab } from './tab.ts'
@@ -59,7 +59,7 @@ export async function refresh(tab: Tab): Promise<void> {
     try {
       arrive(tab, await line.renew(epoch), asked, epoch)
     } catch (error) {
-      fail(tab, asError(error), epoch)
+      fail(tab, error as SessionError, epoch)
     }
   })
 }

@@ -1,6 +1,6 @@
 /** One request to the auth server. */
 
-import { asError, refusal, SessionError } from './errors.ts'
+import { refusal, SessionError } from './errors.ts'
 import type { Tab } from './tab.ts'
 
 export interface Asked {
@@ -47,7 +47,7 @@ export async function post(
     if (response.ok && answer) return answer
     throw refusal(response.status, answer, response.headers.get('Retry-After'))
   } catch (error) {
-    throw stop.signal.reason ?? asError(error, 'OFFLINE')
+    throw stop.signal.reason ?? (error instanceof SessionError ? error : new SessionError('OFFLINE'))
   } finally {
     isOver = true
     tab.wake()

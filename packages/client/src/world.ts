@@ -21,8 +21,8 @@ export interface World {
   host: string
   isSecure: boolean
   isVisible(): boolean
-  /** `stored`: another tab wrote `value` to storage. */
-  listen(hear: (event: PageEvent | 'stored', key?: string | null, value?: string | null) => void): () => void
+  /** `stored`: another tab wrote to storage, or removed from it. */
+  listen(hear: (event: PageEvent | 'stored', key?: string | null) => void): () => void
 }
 
 /** Storage may be blocked, or full; a channel not allowed in a sandboxed frame; a message anything. */
@@ -87,8 +87,8 @@ export function browserWorld(): World {
     isVisible,
     listen: hear => {
       const stop = new AbortController()
-      const heard = ({ type, key, newValue }: StorageEvent) =>
-        hear(events[type] ?? (isVisible() ? 'shown' : 'hidden'), key, newValue)
+      const heard = ({ type, key }: StorageEvent) =>
+        hear(events[type] ?? (isVisible() ? 'shown' : 'hidden'), key)
       // Events of the document reach the window, but some only when caught on the way down.
       if (document)
         for (const type in events)

@@ -21,7 +21,7 @@ export class Browser {
   readonly #channels = new Set<{ name: string; tab: object; hear: (data: unknown) => void }>()
   readonly #storage = new Set<{
     tab: object
-    listener: (key: string | null, value: string | null) => unknown
+    listener: (key: string | null) => unknown
   }>()
   readonly #queues = new Map<string, (() => void)[]>()
   readonly #serve: Fetch
@@ -99,7 +99,7 @@ export class Browser {
         const one = {
           tab,
           // A page that is kept for Back hears nothing.
-          listener: (key: string | null, value: string | null) => isCached || hear('stored', key, value),
+          listener: (key: string | null) => isCached || hear('stored', key),
         }
         listeners.add(hear)
         this.#storage.add(one)
@@ -116,7 +116,7 @@ export class Browser {
   #write(tab: object, key: string, value: string | null): void {
     if (value === null) this.stored.delete(key)
     else this.stored.set(key, value)
-    for (const one of this.#storage) if (one.tab !== tab) queueMicrotask(() => one.listener(key, value))
+    for (const one of this.#storage) if (one.tab !== tab) queueMicrotask(() => one.listener(key))
   }
 
   async #request(name: string, options: LockOptions, run: (lock: Lock | null) => unknown): Promise<unknown> {

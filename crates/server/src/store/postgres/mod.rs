@@ -42,6 +42,7 @@ use deadpool::managed::{Pool, QueueMode};
 use tokio::task::JoinHandle;
 
 pub use self::clock::DatabaseClock;
+pub use self::migrate::MIGRATIONS;
 pub use self::url::{Url, UrlError};
 
 use self::columns::{At, Bytes, Columns};
@@ -51,7 +52,7 @@ use self::fault::Fault;
 use self::follower::Follower;
 use self::news::News;
 use self::pool::Connector;
-use super::StoreError;
+use super::{Migration, StoreError};
 
 /// How often a node looks at the database's clock.
 const CLOCK_EVERY: Duration = Duration::from_secs(2);
@@ -160,7 +161,15 @@ impl Drop for PostgresStore {
 /// # Errors
 /// See [`OpenError`].
 pub async fn migrate(url: &Url) -> Result<i64, OpenError> {
-    migrate::migrate(&connect(url).await?).await
+    migrate_by(url, MIGRATIONS).await
+}
+
+/// The same by other steps: those of a version that is not there yet, to see whether this one can work beside it.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn migrate_by(url: &Url, migrations: &[Migration]) -> Result<i64, OpenError> {
+    migrate::migrate(&connect(url).await?, migrations).await
 }
 
 /// The number of the schema; 0 if the database is empty.
