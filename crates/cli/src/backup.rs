@@ -3,12 +3,14 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use countersign_core::{Clock, SystemClock};
+use countersign_server::app::App;
 use countersign_server::config::{Config, Database};
-use countersign_server::store::sqlite::{self, OpenError};
+use countersign_server::store::sqlite::{self, JournalCopy, OpenError, Put};
 
 use crate::open::{self, Place};
 use crate::print;
@@ -79,20 +81,25 @@ pub(crate) async fn restore(Restore { file, keep_sessions, place }: Restore) -> 
     // Of a restore that was cut short.
     sqlite::remove(&copy);
     sqlite::copy(&file, &copy).with_context(|| file.display().to_string())?;
-    let restored = async {
-        sqlite::examine(&copy)?;
-        if keep_sessions {
-            keep(&place, config, &copy, &database).await
-        } else {
-            end(&place, config, &copy).await
-        }
-    };
-    let outcome = restored.await.with_context(|| file.display().to_string());
-    let outcome = outcome.inspect_err(|_| sqlite::remove(&copy))?;
+    let prepared = prepare(&place, config.clone(), &copy, keep_sessions.then_some(&*database)).await;
+    let prepared = prepared.with_context(|| file.display().to_string());
+    let (outcome, journal) = prepared.inspect_err(|_| sqlite::remove(&copy))?;
 
     let aside = named(&database, &format!("before-{}", SystemClock.now().as_millis()));
     let replaced = database.exists();
-    sqlite::replace(&database, &copy, &aside).with_context(|| database.display().to_string())?;
+    // Before the database: what is in a journal and not in its database is replayed, and the other way is refused.
+    let put = journal.as_ref().map(|journal| {
+        journal.put(&config.data).with_context(|| format!("the journal {}", journal.journal().display()))
+    });
+    let put = put.transpose().inspect_err(|_| sqlite::remove(&copy))?;
+    match sqlite::replace(&database, &copy, &aside) {
+        Ok(()) => put.map(Put::settle).transpose().context("the journal of before")?,
+        Err(error) => {
+            sqlite::remove(&copy);
+            put.map(Put::undo).transpose().context("the journal of before")?;
+            return Err(error).with_context(|| database.display().to_string());
+        }
+    };
     print::line(format_args!("{}: restored; {outcome}", database.display()))?;
     if replaced {
         print::line(format_args!("{}: what was there before", aside.display()))?;
@@ -100,16 +107,46 @@ pub(crate) async fn restore(Restore { file, keep_sessions, place }: Restore) -> 
     Ok(ExitCode::SUCCESS)
 }
 
+/// Lets a copy be what is to be restored, and with it a copy of its journal, if it keeps one. With `keep`, the database
+/// that it is to replace, sessions live on.
+async fn prepare(
+    place: &Place,
+    mut config: Config,
+    copy: &Path,
+    keep: Option<&Path>,
+) -> anyhow::Result<(String, Option<JournalCopy>)> {
+    sqlite::examine(copy)?;
+    let journal = open::journal(&config, copy)?;
+    let mut journal = journal.as_deref().map(JournalCopy::of).transpose().context("the journal")?;
+    if let Some(journal) = &journal {
+        config.journal = journal.path().to_string_lossy().into_owned();
+    }
+    let outcome = match keep {
+        Some(database) => keep_sessions(place, &config, journal.as_ref(), copy, database).await?,
+        None => end(place, config, copy, &mut journal).await?,
+    };
+    if let Some(journal) = &journal {
+        sqlite::move_journal(copy, journal.journal())?;
+    }
+    Ok((outcome, journal))
+}
+
 /// Ends whatever lives in the copy, after the journal has told it what else has changed; or without.
-async fn end(place: &Place, mut config: Config, copy: &Path) -> anyhow::Result<String> {
-    let app = match place.app_on(config.clone(), copy).await {
+async fn end(
+    place: &Place,
+    mut config: Config,
+    copy: &Path,
+    journal: &mut Option<JournalCopy>,
+) -> anyhow::Result<String> {
+    let app = match open_copy(place, &config, journal.as_ref(), copy).await {
         Err(error) if error.downcast_ref().is_some_and(|error| matches!(error, OpenError::Journal(..))) => {
             eprintln!(
                 "countersign: {error:#}: passwords, roles and keys are as they were when the copy was made"
             );
             eprintln!("countersign: the journal ends here; begin another with --journal and another name");
             "off".clone_into(&mut config.journal);
-            place.app_on(config.clone(), copy).await
+            *journal = None;
+            open_copy(place, &config, None, copy).await
         }
         opened => opened,
     }?;
@@ -120,19 +157,42 @@ async fn end(place: &Place, mut config: Config, copy: &Path) -> anyhow::Result<S
 }
 
 /// Lets the journal end what has ended since; or refuses, if that cannot be known.
-async fn keep(place: &Place, config: Config, copy: &Path, database: &Path) -> anyhow::Result<String> {
+async fn keep_sessions(
+    place: &Place,
+    config: &Config,
+    journal: Option<&JournalCopy>,
+    copy: &Path,
+    database: &Path,
+) -> anyhow::Result<String> {
     const WITHOUT: &str = "what has ended since the copy was made cannot be known; without --keep-sessions \
          everybody signs in again";
     if sqlite::journal_path(copy)?.is_none() || config.journal == "off" {
         bail!("the copy knows of no journal: {WITHOUT}");
     }
     sqlite::renew(copy, SystemClock.now())?;
-    drop(place.app_on(config.clone(), copy).await.context(WITHOUT)?);
+    drop(open_copy(place, config, journal, copy).await.context(WITHOUT)?);
     // As far as what it replaces can still be read.
     if database.exists() && sqlite::is_abreast(copy, database).is_ok_and(|abreast| !abreast) {
         bail!("the database has ended sessions that are not in this journal: {WITHOUT}");
     }
     Ok("sessions live on".to_owned())
+}
+
+/// Opens the copies; what is wrong with the journal's is wrong with the journal.
+async fn open_copy(
+    place: &Place,
+    config: &Config,
+    journal: Option<&JournalCopy>,
+    copy: &Path,
+) -> anyhow::Result<Arc<App>> {
+    let opened = place.app_on(config.clone(), copy).await;
+    opened.map_err(|error| match (error.downcast(), journal) {
+        (Ok(OpenError::Journal(_, why)), Some(journal)) => {
+            OpenError::Journal(journal.journal().to_owned(), why).into()
+        }
+        (Ok(error), _) => error.into(),
+        (Err(error), _) => error,
+    })
 }
 
 /// The database's file, if this is what is backed up by this command.

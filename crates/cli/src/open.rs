@@ -81,9 +81,9 @@ impl Place {
         App::start(config::check(config, 4000)?, deps).await.with_context(|| name)
     }
 
-    /// The use cases on a database of another name, which belongs to the folder's master secret.
+    /// The use cases on a database of another name, which belongs to the folder's master secret, if to any.
     pub(crate) async fn app_on(&self, mut config: Config, path: &Path) -> anyhow::Result<Arc<App>> {
-        let (master, _) = folder(&config.data, true)?;
+        let (master, _) = folder(&config.data, sqlite::is_tied(path)?)?;
         let store = Arc::new(journaled(&config::check(config.clone(), 4000)?, path, &master)?);
         self.follow(&mut config, &*store).await?;
         let deps = Deps { store, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), master };

@@ -19,7 +19,7 @@ use hyper_util::server::conn::auto::Builder;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -28,6 +28,9 @@ use tower::ServiceExt;
 
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS: usize = 10_000;
+/// How many wait there at most, as far as the kernel allows it (`somaxconn`): others try again after one second, then
+/// two, and with the usual 1,024 refreshes were among them when all verifiers came back at once.
+const WAITING: u32 = 10_000;
 /// How long a client may take to send a request's headers, or its TLS handshake.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long requests that are under way get to finish at the end.
@@ -48,11 +51,11 @@ impl Bound {
     /// # Errors
     /// The operating system's, such as that the port is taken.
     pub async fn new(address: SocketAddr) -> io::Result<Self> {
-        let first = TcpListener::bind(address).await?;
+        let first = listen(address)?;
         let port = first.local_addr()?.port();
         let mut listeners = vec![first];
         if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
-            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            match listen((Ipv6Addr::LOCALHOST, port).into()) {
                 Ok(second) => listeners.push(second),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse && address.port() == 0 => {
                     // While `first` holds its port, the system chooses another.
@@ -109,6 +112,14 @@ impl Bound {
         // Whoever accepts, or serves a connection, or holds what became of one, has its share of it.
         let _late = tokio::time::timeout(END_WITHIN, ending.over()).await;
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Else a port could not be taken again for a minute after a restart.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
 }
 
 #[derive(Clone)]
@@ -190,5 +201,72 @@ impl Door {
         if let Err(error) = served {
             tracing::debug!(%error, "a connection broke");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use futures_util::stream;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+    use super::*;
+
+    /// More than what the sockets of both sides hold together.
+    const MUCH: u64 = 32 << 20;
+
+    /// Tells that an answer was let go of.
+    struct Held(UnboundedSender<()>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let _told = self.0.send(());
+        }
+    }
+
+    fn endless(held: Held) -> Body {
+        Body::from_stream(stream::repeat_with(move || {
+            let _until_dropped = &held;
+            Ok::<_, Infallible>(Bytes::from_static(&[b'.'; 8_192]))
+        }))
+    }
+
+    #[tokio::test]
+    async fn who_reads_now_and_then_is_served_and_who_stops_is_cut_off() {
+        let (held, mut let_go) = unbounded_channel();
+        let router = Router::new().fallback(move || {
+            let held = Held(held.clone());
+            async move { endless(held) }
+        });
+        let bound = Bound::new(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], bound.port()));
+        tokio::spawn(bound.serve(router, std::future::pending()));
+
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(65_536).unwrap();
+        let mut client = socket.connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut read = async || {
+            let read = tokio::io::copy(&mut (&mut client).take(MUCH), &mut tokio::io::sink()).await;
+            assert_eq!(read.unwrap(), MUCH, "the server cut off who reads");
+        };
+        read().await;
+
+        tokio::time::pause();
+        // While a thread is at work, paused time does not run ahead by itself.
+        let (over, working) = std::sync::mpsc::channel::<()>();
+        let work = tokio::task::spawn_blocking(move || working.recv());
+        for _ in 0..4 {
+            tokio::time::advance(WRITTEN_WITHIN.mul_f64(0.9)).await;
+            read().await;
+        }
+        assert!(let_go.is_empty());
+        drop(over);
+        let _ended = work.await.unwrap();
+        // From here on it runs to whatever is waited for next.
+        tokio::time::timeout(6 * WRITTEN_WITHIN, let_go.recv()).await.expect("who does not read is cut off");
     }
 }

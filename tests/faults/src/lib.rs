@@ -24,10 +24,13 @@ pub mod failover;
 pub mod gateway;
 pub mod history;
 pub mod judge;
+pub mod listeners;
 pub mod node;
 pub mod proxy;
+pub mod reconnects;
 pub mod report;
 pub mod shim;
+pub mod steady;
 pub mod token;
 pub mod wire;
 

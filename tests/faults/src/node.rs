@@ -112,9 +112,9 @@ impl Node {
         Ok(())
     }
 
-    /// From the next start on it is the version that is tried.
-    pub fn become_current(&mut self) {
-        self.plan.program = None;
+    /// From the next start on it is another version; none is the one that is tried.
+    pub fn become_version(&mut self, program: Option<OsString>) {
+        self.plan.program = program;
     }
 
     /// Ends the server in the middle of whatever it does.
@@ -132,9 +132,14 @@ impl Node {
         Ok(())
     }
 
-    /// Runs a command beside the server; what it printed.
+    /// Runs a command beside the server, as the version that this is; what it printed.
     pub async fn command(&self, words: &[&str]) -> anyhow::Result<String> {
-        let output = Command::new(binary()?)
+        self.command_of(self.plan.program.clone(), words).await
+    }
+
+    /// The same as another version.
+    pub async fn command_of(&self, program: Option<OsString>, words: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new(program.map_or_else(binary, |program| Ok(program.into()))?)
             .args(words)
             .env("COUNTERSIGN_DATA", &self.data)
             .envs(self.plan.environment.iter().map(|(name, value)| (name, value)))
@@ -188,7 +193,7 @@ impl Node {
 
 /// The server's program: `COUNTERSIGN_BIN`, or what was built beside this one.
 #[expect(clippy::disallowed_methods, reason = "which program is tried, the environment says")]
-pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+pub fn binary() -> anyhow::Result<PathBuf> {
     if let Some(named) = std::env::var_os("COUNTERSIGN_BIN") {
         return Ok(named.into());
     }

@@ -42,13 +42,20 @@ pub struct Wire {
     address: SocketAddr,
     /// After which time a client gives up: the flight time, as the SDK does.
     limit: Duration,
+    /// Whether connections are kept for the next request.
+    keeps: bool,
     idle: Mutex<Vec<TcpStream>>,
 }
 
 impl Wire {
     /// The way to the server on this port of the machine.
     pub fn new(port: u16, limit: Duration) -> Self {
-        Self { address: (Ipv4Addr::LOCALHOST, port).into(), limit, idle: Mutex::default() }
+        Self { address: (Ipv4Addr::LOCALHOST, port).into(), limit, keeps: true, idle: Mutex::default() }
+    }
+
+    /// The same, with a new connection for each request.
+    pub fn anew(port: u16, limit: Duration) -> Self {
+        Self { keeps: false, ..Self::new(port, limit) }
     }
 
     /// Sends a request and waits for its answer, but never longer than the limit.
@@ -69,7 +76,9 @@ impl Wire {
                 return None;
             }
             let reply = read(&mut socket, fate).await?;
-            self.idle().push(socket);
+            if self.keeps {
+                self.idle().push(socket);
+            }
             Some(reply)
         };
         let reply = tokio::time::timeout(limit, asked).await.ok().flatten();

@@ -90,6 +90,12 @@ fn a_file_that_cannot_be_used_changes_nothing() {
         .unwrap()
         .execute_batch("CREATE TABLE meta (a); CREATE TABLE b (c)")
         .unwrap();
+    Connection::open(file("other_app.db"))
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE meta (key, value); CREATE TABLE sessions (id); INSERT INTO meta VALUES ('schema_version', 1)",
+        )
+        .unwrap();
     std::fs::copy(&good, file("newer.db")).unwrap();
     Connection::open(file("newer.db"))
         .unwrap()
@@ -104,6 +110,7 @@ fn a_file_that_cannot_be_used_changes_nothing() {
         ("empty.db", "no database of Countersign"),
         ("damaged.db", "damaged"),
         ("strange.db", "no database of Countersign"),
+        ("other_app.db", "no database of Countersign"),
         ("newer.db", "the database needs a newer countersign: one that knows schema 1000"),
         ("other.db", "belongs to another master secret"),
     ] {
@@ -138,6 +145,22 @@ fn a_copy_goes_into_an_empty_folder_with_its_secret() {
     }
     let kept: Vec<_> = names(elsewhere.path()).into_iter().filter(|name| name.contains(".before-")).collect();
     assert_eq!(kept.len(), 2, "the file and its log: {kept:?}");
+}
+
+#[test]
+fn a_database_that_nobody_has_used_yet_is_one_of_ours() {
+    let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    printed(data.path(), &["migrate"]);
+    let copy = out.path().join("copy.db");
+    printed(data.path(), &["backup", copy.to_str().unwrap()]);
+    printed(data.path(), &["users", "add", "ann@example.com", "--generate"]);
+    let said = printed(data.path(), &["restore", copy.to_str().unwrap()]);
+    assert!(said.contains("restored; sessions ended: 0"), "{said}");
+    assert!(!printed(data.path(), &["users", "list"]).contains("ann@example.com"));
+    // Nothing is sealed in it, so that it needs no secret of before.
+    let elsewhere = TempDir::new().unwrap();
+    printed(elsewhere.path(), &["restore", copy.to_str().unwrap()]);
+    printed(elsewhere.path(), &["users", "add", "bob@example.com", "--generate"]);
 }
 
 #[test]
@@ -277,6 +300,46 @@ async fn a_database_put_back_by_hand_is_told_what_it_lacks() {
         std::fs::remove_file(data.path().join(file)).unwrap();
     }
     std::fs::copy(&copy, data.path().join("countersign.db")).unwrap();
+    let server = Server::start_in(data, &WINDOWS);
+    ann.move_to(&server);
+    ann.refresh().await;
+    assert_eq!(ann.answer["error"]["code"], "SESSION_ENDED", "{}", ann.answer);
+}
+
+#[tokio::test]
+async fn a_restore_that_fails_at_the_last_step_has_ended_nothing() {
+    let out = TempDir::new().unwrap();
+    let (copy, journal) = (out.path().join("copy.db"), out.path().join("journal"));
+    let server = journaled(TempDir::new().unwrap(), out.path());
+    let mut ann = Visitor::sign_up(&server).await;
+    let mut bob = Visitor::sign_up_as("bob@example.com", &server).await;
+    printed(server.data.path(), &["backup", copy.to_str().unwrap()]);
+    assert_eq!(bob.log_out().await, 200);
+    let data = server.stop();
+    let (before, there) = (std::fs::read(&journal).unwrap(), names(out.path()));
+
+    // What is in the way where the database's log would be cannot be put aside.
+    let log = data.path().join("countersign.db-wal");
+    std::fs::create_dir(&log).unwrap();
+    let said = refused(data.path(), &["restore", copy.to_str().unwrap()]);
+    assert!(said.contains("countersign.db: "), "{said}");
+    assert!(std::fs::read(&journal).unwrap() == before, "the journal was changed");
+    assert_eq!(names(out.path()), there);
+    std::fs::remove_dir(&log).unwrap();
+
+    let server = Server::start_in(data, &WINDOWS);
+    ann.move_to(&server);
+    ann.refresh().await;
+    assert!(ann.answer["jwt_token"].is_string(), "{}", ann.answer);
+    bob.move_to(&server);
+    bob.refresh().await;
+    assert_eq!(bob.answer["error"]["code"], "SESSION_ENDED", "{}", bob.answer);
+    let data = server.kill();
+
+    // One that comes to its end leaves the journal, longer than it was, under its name alone.
+    printed(data.path(), &["restore", copy.to_str().unwrap()]);
+    assert!(std::fs::read(&journal).unwrap().starts_with(&before));
+    assert_eq!(names(out.path()), there);
     let server = Server::start_in(data, &WINDOWS);
     ann.move_to(&server);
     ann.refresh().await;

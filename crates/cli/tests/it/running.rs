@@ -69,6 +69,13 @@ impl Server {
         std::mem::replace(&mut self.data, TempDir::new().unwrap())
     }
 
+    /// Lets the server end by itself; answers its folder, in which everything is in the database's own file.
+    pub(crate) fn stop(mut self) -> TempDir {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success() && self.child.wait().unwrap().success());
+        std::mem::replace(&mut self.data, TempDir::new().unwrap())
+    }
+
     /// Asks the server to end; answers how it did, and what else it had printed.
     pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
         let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();

@@ -13,6 +13,7 @@
 //! - **relaxed**: a power cut may take the last ones back. Confirming a refresh (the rule heals it), `seen_at`,
 //!   attempt counters and audit lines about requests that changed nothing.
 
+mod migration;
 pub mod postgres;
 mod records;
 pub mod sqlite;
@@ -27,6 +28,7 @@ use countersign_core::session::State;
 use countersign_core::{ServiceKeyId, SessionId, Timestamp, UserId};
 use tokio::sync::watch;
 
+pub use migration::Migration;
 pub use records::{
     Denied, Event, EventKind, Held, KeyMove, KeyState, LONGEST_ACCESS_TTL, Mode, NameKey, NewEvent,
     ServiceKey, ServiceKeyHash, Session, SigningKeyRow, User, UserChange,

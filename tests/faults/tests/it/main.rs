@@ -8,10 +8,12 @@ mod failover;
 mod files;
 mod full;
 mod kill;
+mod listeners;
 mod nodes;
 mod power;
 mod readonly;
 mod restarts;
+mod upgrade;
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
-//! Three nodes behind HAProxy: one is killed, and all are replaced one after the other.
+//! Three nodes behind HAProxy: one is killed, and all are replaced by a version with a newer schema.
 
 use std::ffi::OsString;
 use std::sync::Arc;
 
+use anyhow::{Context, ensure};
 use countersign_faults::balancer::{Balancer, free_ports};
 use countersign_faults::cluster::Postgres;
 use countersign_faults::crowd::{Crowd, Habits, reached};
@@ -12,6 +13,20 @@ use tempfile::TempDir;
 const CLIENTS: usize = 18;
 /// The same on every node.
 const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// The version after this one: it has one more migration.
+pub(crate) fn next() -> OsString {
+    env!("CARGO_BIN_EXE_next").into()
+}
+
+/// The number of the schema, and the lowest that a version must know to work on it.
+async fn schema(postgres: &Postgres) -> anyhow::Result<(i64, i64)> {
+    let number = async |key| {
+        let rows = postgres.rows(&format!("SELECT number FROM meta WHERE key = '{key}'")).await?;
+        anyhow::Ok(rows.first().context("a database of ours")?.get(0))
+    };
+    Ok((number("schema_version").await?, number("min_version").await?))
+}
 
 /// The version that is replaced: another build, or the same one.
 #[expect(clippy::disallowed_methods, reason = "which program is tried, the environment says")]
@@ -41,20 +56,30 @@ async fn one_may_be_killed_and_all_be_replaced() -> anyhow::Result<()> {
         let rotations = history.facts().rotations;
         reached(&history, rotations + CLIENTS as u64 / 2).await
     };
+    let [first, second, third] = &mut nodes[..] else { unreachable!() };
+    let before = schema(&postgres).await?;
     let disturbed = async {
         load().await?;
-        for node in nodes.iter_mut().take(1) {
-            node.kill().await?;
-            load().await?;
-            node.start_again().await?;
-        }
-        // A rolling upgrade: each ends well, and comes back as the version of today.
-        for node in &mut nodes {
-            load().await?;
+        first.kill().await?;
+        load().await?;
+        first.start_again().await?;
+        load().await?;
+
+        // A rolling upgrade, over a migration. Two of the next version start at once, and both want to migrate.
+        for node in [&mut *first, &mut *second] {
             node.stop().await?;
-            node.become_current();
-            node.start_again().await?;
+            node.become_version(Some(next()));
         }
+        tokio::try_join!(first.start_again(), second.start_again())?;
+        ensure!(schema(&postgres).await? == (before.0 + 1, before.1));
+        load().await?;
+        // One of the older version can still be started on the newer schema.
+        third.kill().await?;
+        third.start_again().await?;
+        load().await?;
+        third.stop().await?;
+        third.become_version(Some(next()));
+        third.start_again().await?;
         load().await
     };
     crowd.go_on(0, disturbed).await?;

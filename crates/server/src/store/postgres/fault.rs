@@ -58,6 +58,11 @@ impl Fault {
             Self::Unreachable(_) | Self::Unbegun(_) => false,
         }
     }
+
+    /// Whether a lock was not to be had in time.
+    pub(super) fn is_of_a_lock(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+    }
 }
 
 impl From<tokio_postgres::Error> for Fault {

@@ -1,19 +1,15 @@
 //! The schema and its history.
 
+use std::time::Duration;
+
 use super::OpenError;
 use super::columns::Columns;
 use super::connection::Connection;
 use super::fault::Fault;
+use crate::store::Migration;
 
-struct Migration {
-    /// The schema's number after it.
-    version: i64,
-    /// The lowest schema number a binary must know to work on that schema.
-    min_version: i64,
-    sql: &'static str,
-}
-
-const MIGRATIONS: &[Migration] = &[Migration {
+/// The steps of this version, oldest first.
+pub const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     min_version: 1,
     sql: include_str!("../../../migrations/postgres/0001_init.sql"),
@@ -22,44 +18,59 @@ const MIGRATIONS: &[Migration] = &[Migration {
 /// Held by the transaction of a step. The number means nothing.
 const TURN: &str = "SELECT pg_advisory_xact_lock(7236270194512)";
 
+/// A step waits no longer than this for a table that others use, as everybody else who comes waits behind it. Then it
+/// lets them pass, and tries again.
+const HASTE: &str = "SET LOCAL lock_timeout = 300";
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Asked of a table: what a connection remembers of names may be older than the transaction.
 const MADE: &str = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'meta'";
 
 const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
      SET LOCAL synchronous_commit = on";
 
-/// Brings the schema up to what this binary knows and answers its number, one transaction for each step;
-/// processes that start at once take turns. A newer schema that this binary may still work on stays as it is.
-pub(super) async fn migrate(db: &Connection) -> Result<i64, OpenError> {
-    run(db, MIGRATIONS).await
-}
-
-async fn run(db: &Connection, migrations: &[Migration]) -> Result<i64, OpenError> {
+/// Brings the schema up to what these steps lead to and answers its number, one transaction for each; processes that
+/// start at once take turns. A newer schema that whoever knows only these may still work on stays as it is.
+pub(super) async fn migrate(db: &Connection, migrations: &[Migration]) -> Result<i64, OpenError> {
     for step in migrations {
-        if version(db).await? >= step.version {
-            continue;
+        let mut waited = false;
+        while version(db).await? < step.version.into() {
+            match take(db, step).await {
+                Err(fault) if fault.is_of_a_lock() => {
+                    db.batch("ROLLBACK").await?;
+                    if !std::mem::replace(&mut waited, true) {
+                        tracing::warn!("a migration waits for a table that a long transaction uses");
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                taken => taken?,
+            }
         }
-        db.batch(BEGIN).await?;
-        db.batch(TURN).await?;
-        // Another process may have taken the step while this one waited for its turn.
-        if version(db).await? < step.version {
-            db.batch(step.sql).await?;
-            db.batch(&format!(
-                "INSERT INTO meta (key, number) \
-                 VALUES ('schema_version', {}), ('min_version', {}) \
-                 ON CONFLICT (key) DO UPDATE SET number = excluded.number",
-                step.version, step.min_version
-            ))
-            .await?;
-        }
-        db.batch("COMMIT").await?;
     }
     let needs = number(db, "min_version").await?;
-    let knows = migrations.last().map_or(0, |last| last.version);
+    let knows = migrations.last().map_or(0, |last| last.version.into());
     if needs > knows {
         return Err(OpenError::NewerBinaryNeeded { needs, knows });
     }
     Ok(version(db).await?)
+}
+
+async fn take(db: &Connection, step: &Migration) -> Result<(), Fault> {
+    db.batch(BEGIN).await?;
+    db.batch(TURN).await?;
+    // Another process may have taken the step while this one waited for its turn.
+    if version(db).await? < step.version.into() {
+        db.batch(HASTE).await?;
+        db.batch(step.sql).await?;
+        db.batch(&format!(
+            "INSERT INTO meta (key, number) \
+             VALUES ('schema_version', {}), ('min_version', {}) \
+             ON CONFLICT (key) DO UPDATE SET number = excluded.number",
+            step.version, step.min_version
+        ))
+        .await?;
+    }
+    db.batch("COMMIT").await
 }
 
 /// The schema's number; 0 if the database is still empty.
@@ -80,7 +91,7 @@ mod tests {
     use super::*;
     use crate::testing::Schema;
 
-    const fn step(version: i64, min_version: i64, sql: &'static str) -> Migration {
+    const fn step(version: u32, min_version: u32, sql: &'static str) -> Migration {
         Migration { version, min_version, sql }
     }
 
@@ -97,9 +108,9 @@ mod tests {
     async fn an_older_schema_is_brought_up_step_by_step_and_once() {
         let Some(schema) = Schema::new().await.unwrap() else { return };
         let db = connection(&schema).await;
-        assert_eq!(run(&db, &[FIRST]).await.unwrap(), 1);
+        assert_eq!(migrate(&db, &[FIRST]).await.unwrap(), 1);
         for _ in 0..2 {
-            assert_eq!(run(&db, &[FIRST, COMPATIBLE, BREAKING]).await.unwrap(), 3);
+            assert_eq!(migrate(&db, &[FIRST, COMPATIBLE, BREAKING]).await.unwrap(), 3);
         }
     }
 
@@ -107,11 +118,11 @@ mod tests {
     async fn a_newer_schema_is_left_alone_as_long_as_it_allows() {
         let Some(schema) = Schema::new().await.unwrap() else { return };
         let db = connection(&schema).await;
-        run(&db, &[FIRST, COMPATIBLE]).await.unwrap();
-        assert_eq!(run(&db, &[FIRST]).await.unwrap(), 2);
+        migrate(&db, &[FIRST, COMPATIBLE]).await.unwrap();
+        assert_eq!(migrate(&db, &[FIRST]).await.unwrap(), 2);
 
-        run(&db, &[FIRST, COMPATIBLE, BREAKING]).await.unwrap();
-        let refused = run(&db, &[FIRST, COMPATIBLE]).await.unwrap_err();
+        migrate(&db, &[FIRST, COMPATIBLE, BREAKING]).await.unwrap();
+        let refused = migrate(&db, &[FIRST, COMPATIBLE]).await.unwrap_err();
         assert!(matches!(refused, OpenError::NewerBinaryNeeded { needs: 3, knows: 2 }), "{refused}");
     }
 
@@ -119,10 +130,32 @@ mod tests {
     async fn a_step_that_fails_leaves_nothing_behind() {
         let Some(schema) = Schema::new().await.unwrap() else { return };
         let broken = step(2, 1, "CREATE TABLE b (x int); CREATE TABLE a (x int);");
-        assert!(run(&connection(&schema).await, &[FIRST, broken]).await.is_err());
+        assert!(migrate(&connection(&schema).await, &[FIRST, broken]).await.is_err());
         let db = connection(&schema).await;
         assert_eq!(version(&db).await.unwrap(), 1);
-        assert_eq!(run(&db, &[FIRST, COMPATIBLE]).await.unwrap(), 2);
+        assert_eq!(migrate(&db, &[FIRST, COMPATIBLE]).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_behind_a_step_that_waits_for_a_long_transaction() {
+        const STEP: Migration = step(2, 1, "ALTER TABLE a ADD COLUMN y int;");
+        let Some(schema) = Schema::new().await.unwrap() else { return };
+        migrate(&connection(&schema).await, &[FIRST]).await.unwrap();
+        let mut reader = schema.client().await.unwrap();
+        let reading = reader.transaction().await.unwrap();
+        reading.batch_execute("LOCK TABLE a IN ACCESS SHARE MODE").await.unwrap();
+
+        let db = connection(&schema).await;
+        let migrating = tokio::spawn(async move { migrate(&db, &[FIRST, STEP]).await });
+        let waiting = "SELECT 1 FROM pg_locks WHERE relation = to_regclass('a') AND NOT granted";
+        while schema.rows(waiting).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // As every connection of a node, this one waits a second for a lock.
+        connection(&schema).await.batch("TABLE a").await.unwrap();
+        assert!(!migrating.is_finished());
+        reading.rollback().await.unwrap();
+        assert_eq!(migrating.await.unwrap().unwrap(), 2);
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub fn replace(path: &Path, new: &Path, aside: &Path) -> io::Result<()> {
 }
 
 /// Gives a file to whom the folder belongs: who restores, as root, need not be who serves.
-fn hand_over(file: &Path, folder: &Path) -> io::Result<()> {
+pub(super) fn hand_over(file: &Path, folder: &Path) -> io::Result<()> {
     let (file_is, folder_is) = (fs::metadata(file)?, fs::metadata(folder)?);
     if file_is.uid() == folder_is.uid() {
         return Ok(());
@@ -147,7 +147,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn remove_if_there(path: &Path) -> io::Result<()> {
+pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,

@@ -13,12 +13,19 @@ pub(super) fn secret_proof(db: &Connection, proof: [u8; 32]) -> rusqlite::Result
     db.prepare_cached("SELECT value FROM meta WHERE key = 'secret_proof'")?.query_row([], |row| row.get(0))
 }
 
-/// Whether this is a database of ours, and belongs to a master secret.
+/// Whether this is a database of ours, though nothing may be in it yet. Others have a table `meta` too.
 pub(super) fn is_ours(db: &Connection) -> rusqlite::Result<bool> {
+    let tables = "SELECT count(*) = 4 FROM sqlite_schema \
+         WHERE type = 'table' AND name IN ('meta', 'user_names', 'sessions', 'denylist')";
     let alike = "SELECT 1 FROM pragma_table_info('meta') WHERE name = 'value'";
-    Ok(db.prepare(alike)?.exists([])?
-        && number(db, "schema_version")?.is_some()
-        && db.prepare("SELECT 1 FROM meta WHERE key = 'secret_proof'")?.exists([])?)
+    Ok(db.query_row(tables, [], |row| row.get(0))?
+        && db.prepare(alike)?.exists([])?
+        && number(db, "schema_version")?.is_some())
+}
+
+/// Whether it belongs to a master secret already.
+pub(super) fn is_tied(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare("SELECT 1 FROM meta WHERE key = 'secret_proof'")?.exists([])
 }
 
 /// Counts the probes: a write of the same value would not reach the disk, and so prove nothing.
@@ -86,6 +93,12 @@ pub(super) fn set_journal(db: &Connection, id: &[u8; 16], line: u64, path: &Path
     set.execute(("journal", id))?;
     set.execute(("journal_line", Whole(line)))?;
     set.execute(("journal_path", path.to_string_lossy()))?;
+    Ok(())
+}
+
+/// Lets the journal be found at another place.
+pub(super) fn move_journal(db: &Connection, path: &Path) -> rusqlite::Result<()> {
+    db.execute("UPDATE meta SET value = ? WHERE key = 'journal_path'", [path.to_string_lossy()])?;
     Ok(())
 }
 

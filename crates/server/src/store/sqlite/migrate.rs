@@ -3,28 +3,18 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{OpenError, meta};
+use crate::store::Migration;
 
-struct Migration {
-    /// The schema's number after it.
-    version: u32,
-    /// The lowest schema number a binary must know to work on that schema.
-    min_version: u32,
-    sql: &'static str,
-}
-
-const MIGRATIONS: &[Migration] = &[Migration {
+/// The steps of this version, oldest first.
+pub const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     min_version: 1,
     sql: include_str!("../../../migrations/sqlite/0001_init.sql"),
 }];
 
-/// Brings the schema up to what this binary knows and answers its number, one transaction for each step;
-/// processes that start at once take turns. A newer schema that this binary may still work on stays as it is.
-pub(super) fn migrate(db: &mut Connection) -> Result<u32, OpenError> {
-    run(db, MIGRATIONS)
-}
-
-fn run(db: &mut Connection, migrations: &[Migration]) -> Result<u32, OpenError> {
+/// Brings the schema up to what these steps lead to and answers its number, one transaction for each; processes that
+/// start at once take turns. A newer schema that whoever knows only these may still work on stays as it is.
+pub(super) fn migrate(db: &mut Connection, migrations: &[Migration]) -> Result<u32, OpenError> {
     for step in migrations {
         if version(db)? >= step.version {
             continue;
@@ -76,20 +66,20 @@ mod tests {
     #[test]
     fn an_older_schema_is_brought_up_step_by_step_and_once() {
         let mut db = Connection::open_in_memory().unwrap();
-        assert_eq!(run(&mut db, &[FIRST]).unwrap(), 1);
+        assert_eq!(migrate(&mut db, &[FIRST]).unwrap(), 1);
         for _ in 0..2 {
-            assert_eq!(run(&mut db, &[FIRST, COMPATIBLE, BREAKING]).unwrap(), 3);
+            assert_eq!(migrate(&mut db, &[FIRST, COMPATIBLE, BREAKING]).unwrap(), 3);
         }
     }
 
     #[test]
     fn a_newer_schema_is_left_alone_as_long_as_it_allows() {
         let mut db = Connection::open_in_memory().unwrap();
-        run(&mut db, &[FIRST, COMPATIBLE]).unwrap();
-        assert_eq!(run(&mut db, &[FIRST]).unwrap(), 2);
+        migrate(&mut db, &[FIRST, COMPATIBLE]).unwrap();
+        assert_eq!(migrate(&mut db, &[FIRST]).unwrap(), 2);
 
-        run(&mut db, &[FIRST, COMPATIBLE, BREAKING]).unwrap();
-        let refused = run(&mut db, &[FIRST, COMPATIBLE]).unwrap_err();
+        migrate(&mut db, &[FIRST, COMPATIBLE, BREAKING]).unwrap();
+        let refused = migrate(&mut db, &[FIRST, COMPATIBLE]).unwrap_err();
         assert!(matches!(refused, OpenError::NewerBinaryNeeded { needs: 3, knows: 2 }));
         let text = refused.to_string();
         assert!(text.contains("schema 3") && text.contains("knows 2"), "{text}");
@@ -99,9 +89,9 @@ mod tests {
     fn a_step_that_fails_leaves_nothing_behind() {
         let mut db = Connection::open_in_memory().unwrap();
         let broken = step(2, 1, "CREATE TABLE b (x); CREATE TABLE a (x);");
-        assert!(run(&mut db, &[FIRST, broken]).is_err());
+        assert!(migrate(&mut db, &[FIRST, broken]).is_err());
         assert_eq!(version(&db).unwrap(), 1);
-        assert_eq!(run(&mut db, &[FIRST, COMPATIBLE]).unwrap(), 2);
+        assert_eq!(migrate(&mut db, &[FIRST, COMPATIBLE]).unwrap(), 2);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod copy;
 mod denylist;
 mod events;
 mod journal;
+mod journal_copy;
 mod journal_file;
 #[cfg(test)]
 mod journal_tests;
@@ -47,11 +48,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 pub use self::copy::{CopyError, copy, examine, remove, replace};
 pub use self::journal::{Journal, JournalError};
+pub use self::journal_copy::{JournalCopy, Put};
+pub use self::migrate::MIGRATIONS;
 
 use self::readers::Readers;
 use self::watcher::Watcher;
 use self::writer::Writer;
-use super::StoreError;
+use super::{Migration, StoreError};
 
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -169,6 +172,22 @@ pub fn journal_path(path: &Path) -> Result<Option<PathBuf>, OpenError> {
     Ok(if meta::is_ours(&db)? { meta::journal_path(&db)? } else { None })
 }
 
+/// Lets the database find its journal at another path.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn move_journal(path: &Path, journal: &Path) -> Result<(), OpenError> {
+    Ok(meta::move_journal(&connection::open_writer(path)?, journal)?)
+}
+
+/// Whether the database belongs to a master secret already.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn is_tied(path: &Path) -> Result<bool, OpenError> {
+    Ok(meta::is_tied(&connection::open_reader(path)?)?)
+}
+
 /// Lets the database keep no journal any more. What was in it is no longer part of it.
 ///
 /// # Errors
@@ -201,8 +220,16 @@ pub fn renew(copy: &Path, now: Timestamp) -> Result<(), OpenError> {
 /// # Errors
 /// See [`OpenError`].
 pub fn migrate(path: &Path) -> Result<u32, OpenError> {
+    migrate_by(path, MIGRATIONS)
+}
+
+/// The same by other steps: those of a version that is not there yet, to see whether this one can work beside it.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn migrate_by(path: &Path, migrations: &[Migration]) -> Result<u32, OpenError> {
     connection::create_file(path)?;
-    migrate::migrate(&mut connection::open_writer(path)?)
+    migrate::migrate(&mut connection::open_writer(path)?, migrations)
 }
 
 impl From<rusqlite::Error> for StoreError {
