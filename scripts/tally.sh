@@ -13,9 +13,13 @@ group() {
   echo "=== $name"
   "$@" </dev/null 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
   read -r good bad < <("counts_of_$format" "$log" "$status")
-  rm -f "$log"
   if ((bad == 0 && (status != 0 || good == 0))); then bad=1; fi
   record "$name" "$good" "$bad"
+  if declare -F "skips_of_$format" >/dev/null; then
+    local what why
+    while IFS=$'\t' read -r what why; do missing "$name: $what" "$why"; done < <("skips_of_$format" "$log")
+  fi
+  rm -f "$log"
 }
 
 # step NAME COMMAND…: a check that either holds or does not.
@@ -56,11 +60,14 @@ counts_of_cargo() {
        END { print good + 0, bad + 0 }' "$1"
 }
 
-# node --test: "ℹ pass 7", "ℹ fail 1", "ℹ cancelled 0"
+# node --test, once for each process: "ℹ pass 7", "ℹ fail 1", "ℹ cancelled 0"
 counts_of_node() {
-  awk 'NF == 3 && $2 == "pass" { good = $3 } NF == 3 && ($2 == "fail" || $2 == "cancelled") { bad += $3 }
+  awk 'NF == 3 && $2 == "pass" { good += $3 } NF == 3 && ($2 == "fail" || $2 == "cancelled") { bad += $3 }
        END { print good + 0, bad + 0 }' "$1"
 }
+
+# What was left out, and why: "﹣ name (0.5ms) # reason"
+skips_of_node() { sed -nE 's/^ *﹣ (.*) \([0-9.]+ms\) # (.*)$/\1\t\2/p' "$1"; }
 
 # Playwright: "  7 passed (12s)", "  1 failed", "  1 flaky", "  1 did not run"
 counts_of_playwright() {

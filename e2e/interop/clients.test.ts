@@ -15,19 +15,6 @@ const TRIES = 10
 let stack: Stack
 let notes: Notes
 const running: [Client, Login, Asking][] = []
-before(async () => {
-  stack = await Stack.start({ 'access-ttl': '3s', 'ws-grace': '0.5s' })
-  notes = await Notes.start(stack, { 'ws-grace': '0.5s' })
-  for (const client of clients) {
-    const login = await Login.open(stack.url, notes)
-    running.push([client, login, await client.start(login)])
-  }
-})
-after(async () => {
-  for (const [, , { stop }] of running) await stop?.()
-  await notes?.stop()
-  await stack?.remove()
-})
 
 /** The clients beside each other, so that what must pass is waited for together. */
 function each(stage: Stage, shown: (login: Login, asking: Asking) => Promise<void>): void {
@@ -56,29 +43,46 @@ async function expired({ token, visitor, api }: Login, { opened }: Asking): Prom
 
 const kid = (login: Login): unknown => decodeProtectedHeader(login.token).kid
 
-each('sends', (_login, asking) => asking.ask())
-
-each('expiry', async (login, asking) => {
-  await expired(login, asking)
-  const before = login.token
-  await Promise.all([asking.ask(), asking.ask(), asking.ask()])
-  if (!asking.opened) assert.notEqual(login.token, before)
-})
-
-each('rotation', async (login, asking) => {
-  const before = kid(login)
-  await stack.command('keys', 'rotate', '--now')
-  await expired(login, asking)
-  await asking.ask()
-  assert.notEqual(kid(login), before)
-})
-
-each('logout', async (login, asking) => {
-  await login.visitor.post('/auth/logout', {})
-  const before = login.renewals
-  // The token may be good for some milliseconds more, until the API has heard.
-  await assert.rejects(async () => {
-    for (;;) await asking.ask()
+// A group of its own, so that it begins when the tests of other files are over.
+describe('clients', () => {
+  before(async () => {
+    stack = await Stack.start({ 'access-ttl': '3s', 'ws-grace': '0.5s' })
+    notes = await Notes.start(stack, { 'ws-grace': '0.5s' })
+    for (const client of clients) {
+      const login = await Login.open(stack.url, notes)
+      running.push([client, login, await client.start(login)])
+    }
   })
-  assert.ok(login.renewals - before <= TRIES, `${login.renewals - before} refreshes`)
+  after(async () => {
+    for (const [, , { stop }] of running) await stop?.()
+    await notes?.stop()
+    await stack?.remove()
+  })
+
+  each('sends', (_login, asking) => asking.ask())
+
+  each('expiry', async (login, asking) => {
+    await expired(login, asking)
+    const before = login.token
+    await Promise.all([asking.ask(), asking.ask(), asking.ask()])
+    if (!asking.opened) assert.notEqual(login.token, before)
+  })
+
+  each('rotation', async (login, asking) => {
+    const before = kid(login)
+    await stack.command('keys', 'rotate', '--now')
+    await expired(login, asking)
+    await asking.ask()
+    assert.notEqual(kid(login), before)
+  })
+
+  each('logout', async (login, asking) => {
+    await login.visitor.post('/auth/logout', {})
+    const before = login.renewals
+    // The token may be good for some milliseconds more, until the API has heard.
+    await assert.rejects(async () => {
+      for (;;) await asking.ask()
+    })
+    assert.ok(login.renewals - before <= TRIES, `${login.renewals - before} refreshes`)
+  })
 })

@@ -54,7 +54,7 @@ class Table {
   async start(issuer: Issuer): Promise<void> {
     for (const tool of tools.filter(({ algorithms }) => algorithms.includes(this.#algorithm))) {
       if (!tool.version()) {
-        await this.#t.test(`${tool.name} is not installed`, { skip: true })
+        await this.#t.test(tool.name, { skip: 'it is not installed' })
         continue
       }
       const expected = await issuer.expected()

@@ -19,6 +19,8 @@ export class Road {
   target = ''
   /** Before the auth server hears of a request to this path. */
   delay: { path: string; ms: number } | undefined
+  /** Requests to this path are answered with this status, or not at all; the auth server hears of none. */
+  fault: { path: string; status?: number } | undefined
   readonly passed: Passed[] = []
   readonly #server: Server = createServer((request, response) => void this.#pass(request, response))
 
@@ -35,6 +37,7 @@ export class Road {
   clear(): void {
     this.passed.length = 0
     this.delay = undefined
+    this.fault = undefined
   }
 
   close(): void {
@@ -46,7 +49,12 @@ export class Road {
     const path = new URL(request.url ?? '/', 'http://road').pathname
     const passed: Passed = { path, status: 0 }
     this.passed.push(passed)
-    const { delay } = this
+    const { delay, fault } = this
+    if (fault && path === fault.path) {
+      if (!fault.status) return void response.destroy()
+      response.writeHead(fault.status).end()
+      return
+    }
     if (delay && path === delay.path) await new Promise(done => setTimeout(done, delay.ms))
     const { method, headers } = request
     const onward = ask(this.target + request.url, { method: method ?? 'GET', headers }, answer => {

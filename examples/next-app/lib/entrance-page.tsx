@@ -1,6 +1,7 @@
 import { redirect } from 'next/navigation'
 import { Entrance } from '../parts/entrance'
 import { getServerSession } from './current-session'
+import { codeIn } from './messages'
 import { wanted } from './wanted'
 
 export type Search = { searchParams: Promise<Record<string, string | string[] | undefined>> }
@@ -9,5 +10,5 @@ export type Search = { searchParams: Promise<Record<string, string | string[] | 
 export async function EntrancePage({ kind, searchParams }: Search & { kind: 'signin' | 'signup' }) {
   const { next, error } = await searchParams
   if ((await getServerSession()).status === 'signedIn') redirect(wanted(next))
-  return <Entrance kind={kind} next={wanted(next)} error={typeof error === 'string' ? error : null} />
+  return <Entrance kind={kind} next={wanted(next)} error={codeIn(error)} />
 }

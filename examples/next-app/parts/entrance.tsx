@@ -4,15 +4,8 @@ import { useSessionClient } from '@countersign/client/react'
 import Link from 'next/link'
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
+import { messageOf } from '../lib/messages'
 import { Form } from './form'
-
-const messages: Record<string, string> = {
-  CREDENTIALS_INVALID: 'No account has that name and password.',
-  ACCOUNT_EXISTS: 'There is an account with that address already.',
-  BAD_REQUEST: 'A password has at least 15 characters, an address an @.',
-  RATE_LIMITED: 'Too many attempts. Wait a moment, then try again.',
-}
-const messageOf = (code: string) => messages[code] ?? 'The server cannot be reached now. Try again.'
 
 /** Signs in or up, and goes to the page that was wanted. */
 export function Entrance({

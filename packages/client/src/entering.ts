@@ -22,9 +22,9 @@ export async function signIn(
   const { world, line } = tab
   if (!world.isSecure) throw new SessionError('INSECURE_CONTEXT', 'fix')
   // In place of one that may be under way.
-  tab.become(machine.entering(tab.state))
+  tab.become(machine.entering)
   const { epoch } = tab.state
-  const body = { ...credentials, ...(line.mode && { mode: line.mode }) }
+  const body = { ...credentials, mode: line.mode }
   await tab.lock(async () => {
     const asked = world.now()
     try {
@@ -39,19 +39,19 @@ export async function signIn(
       }
       throw error
     } finally {
-      tab.become(machine.entered(tab.state, epoch))
+      tab.become(machine.entered, epoch)
     }
   })
 }
 
 /** Takes the answer of a login that was made elsewhere. */
 export function adopt(tab: Tab, answer: unknown): void {
-  tab.become(machine.entering(tab.state))
+  tab.become(machine.entering)
   const { epoch } = tab.state
   try {
     enter(tab, answer, tab.world.now(), epoch)
   } finally {
-    tab.become(machine.entered(tab.state, epoch))
+    tab.become(machine.entered, epoch)
   }
 }
 
@@ -64,7 +64,7 @@ export async function signOut(
   const bearer = tab.peek()
   const { phase } = tab.state
   const isAll = scope === 'all'
-  tab.become(machine.signedOut(tab.state, reason))
+  tab.become(machine.signedOut, reason)
   // Sent at once, whoever has the lock; held meanwhile, so that no sign-in overtakes it.
   const sent = phase === 'signedOut' ? null : leave(tab, isAll, bearer)
   const { dead } = tab.state

@@ -76,7 +76,7 @@ export const headerTransport =
         kept ??= await fromPeers()
         if (!kept) throw new SessionError('NO_SESSION', 'login')
         const { refresh_token } = kept
-        return tab.ask('refresh', { body: { refresh_token, ...(!isOurs && { fork: true }) }, epoch })
+        return tab.ask('refresh', { body: { refresh_token, fork: !isOurs || undefined }, epoch })
       },
       end: (all, bearer) => {
         const { refresh_token, root } = ended ?? {}

@@ -11,18 +11,17 @@ const longestWait = 400_000
 
 /** Another tab says something. */
 export function hear(tab: Tab, message: Message): void {
-  const { world, line, state } = tab
+  const { world, line } = tab
   const now = world.now()
   if (message.t === 'ask') tellToken(tab)
   else if (message.t === 'token') {
     const held = hold(message.told, now - Math.max(0, world.wall() - message.born), tab.share)
     const hint = line.known()
-    if (held && (hint === undefined || hint?.sid === held.sid))
-      tab.become(machine.adopt(state, held, now), true)
+    if (held && (hint === undefined || hint?.sid === held.sid)) tab.told(machine.adopt, held, now)
   } else if (message.t === 'wait') {
     const ms = Math.min(message.ms, longestWait)
-    if (ms > 0) tab.become(machine.waits(state, now + ms))
-  } else if (message.t === 'out') tab.become(machine.ended(state, message.sid, message.reason), true)
+    if (ms > 0) tab.become(machine.waits, now + ms)
+  } else if (message.t === 'out') tab.told(machine.ended, message.sid, message.reason)
   else line.overheard?.(message)
 }
 
@@ -34,7 +33,7 @@ export function look(tab: Tab): void {
   const sid = hint ? hint.sid : state.dead && !state.sid ? null : hint
   // Cookies of an answer that came after the end.
   if (sid && sid === state.dead) line.forget(sid)
-  if (sid !== undefined) tab.become(machine.looked(state, sid), true)
+  if (sid !== undefined) tab.told(machine.looked, sid)
 }
 
 /** Begins, and listens until the answer is called. */
@@ -44,12 +43,12 @@ export function listenOutside(tab: Tab): () => void {
   const appear = () => {
     tab.isGone = false
     peers.open()
-    tab.become(machine.seen(tab.state, world.now() + world.random() * 500))
+    tab.become(machine.seen, world.now() + world.random() * 500)
     look(tab)
     finish(tab)
     tab.schedule()
   }
-  tab.become(machine.start(tab.state, pending(tab)))
+  tab.become(machine.start, pending(tab))
   appear()
   return world.listen((event, key) => {
     if (event === 'stored') {
@@ -58,7 +57,7 @@ export function listenOutside(tab: Tab): () => void {
     } else if (event === 'gone') {
       tab.isGone = true
       peers.close()
-      tab.become(machine.calledOff(tab.state))
+      tab.become(machine.calledOff)
       // `hidden` also comes after `gone`, and must not open anything again.
     } else if (event === 'hidden') tab.schedule()
     else appear()

@@ -14,7 +14,7 @@ const [newTab, behind] = [60, 250]
 export function tokenOf(tab: Tab, wanted: TokenOptions = {}, old?: Held | null): Promise<string | null> {
   const { world, flightMs, become } = tab
   const { rejected, minValidityMs = 0, signal } = wanted
-  if (rejected) become(machine.rejected(tab.state, rejected, world.now()))
+  if (rejected) become(machine.rejected, rejected, world.now())
   const patience = flightMs * 2
   const giveUp = world.now() + patience
   const ready = (isLate?: boolean) => {
@@ -23,10 +23,10 @@ export function tokenOf(tab: Tab, wanted: TokenOptions = {}, old?: Held | null):
     if (phase === 'signedOut') return null
     const isNew = held && held !== old
     if (isNew && tab.remaining() > Math.min(Math.max(tab.least, minValidityMs), held.life / 5)) {
-      if (world.now() >= held.due) become(machine.wanted(tab.state))
+      if (world.now() >= held.due) become(machine.wanted)
       return held.raw
     }
-    become(machine.wanted(tab.state))
+    become(machine.wanted)
     // A failure is nobody's matter while the token is good.
     if (isNew && error && tab.peek()) return held.raw
     if (error && (isLate || error.action === 'fix' || retryAt > giveUp)) throw error
@@ -39,7 +39,7 @@ export function tokenOf(tab: Tab, wanted: TokenOptions = {}, old?: Held | null):
 export async function refresh(tab: Tab): Promise<void> {
   const { world, line } = tab
   const running = {}
-  tab.become(machine.refreshing(tab.state, running))
+  tab.become(machine.refreshing, running)
   const { epoch, held } = tab.state
   /** What it was for came by itself, or is not wanted any more. */
   const isOver = () => tab.state.running !== running || undefined
@@ -70,7 +70,7 @@ export function arrive(tab: Tab, answer: unknown, asked: number, epoch: number):
   const held = hold(answer, asked, tab.share)
   if (!held) throw new SessionError('ANSWER_INVALID')
   tab.line.answered?.(answer)
-  tab.become(machine.adopt(tab.state, held, tab.world.now(), epoch))
+  tab.become(machine.adopt, held, tab.world.now(), epoch)
 }
 
 function fail(tab: Tab, error: SessionError, epoch: number): void {
@@ -80,5 +80,5 @@ function fail(tab: Tab, error: SessionError, epoch: number): void {
   if (epoch !== state.epoch) return
   if (error.code === 'NO_SESSION' && state.held && tab.line.known() === undefined)
     tab.report({ type: 'trouble', error: new SessionError('COOKIES_BLOCKED', 'fix') })
-  tab.become(machine.failed(state, error, world.now(), world.random()))
+  tab.become(machine.failed, error, world.now(), world.random())
 }

@@ -15,6 +15,9 @@ import type { Identity, SessionEvent, SessionOptions, Snapshot } from './types.t
 import { show } from './view.ts'
 import { browserWorld, type World } from './world.ts'
 
+/** Takes a step of the machine, with what it asks for besides the state. */
+type Step = <A extends unknown[]>(step: (state: State, ...args: A) => State, ...args: A) => void
+
 export interface Tab {
   readonly world: World
   line: Line
@@ -38,8 +41,10 @@ export interface Tab {
   readonly onSnapshot: Set<() => void>
   readonly onToken: Set<(token: string | null) => void>
   readonly onIdentity: Set<(next: Identity | null, before: Identity | null) => void>
-  /** The one way in which the state changes. What others told this tab (`isTold`) is not told them again. */
-  become(next: State, isTold?: boolean): void
+  /** The one way in which the state changes: by a function of the machine. */
+  become: Step
+  /** The same, by what others told this tab, which is not told them again. */
+  told: Step
   /** Timers are hints: they stop while the device sleeps, so the plan is asked again whenever the page is seen. */
   schedule(): void
   /** Waits for the first answer of `ready` that is not undefined; asked again after every change, and when it is late. */
@@ -94,24 +99,11 @@ export function tabOf(options: SessionOptions): Tab {
 
   const report = (event: SessionEvent) => onEvent && tell([onEvent], event)
 
-  const tab: Tab = {
-    world,
-    label,
-    share: refreshAt + world.random() / 10,
-    flightMs: requestTimeoutMs,
-    least: minValidityMs,
-    state: machine.initial,
-    shown: show(machine.initial, initial),
-    isGone: true,
-    isClosed: false,
-    holds: 0,
-    onSnapshot: new Set(),
-    onToken: new Set(),
-    onIdentity: new Set(),
-    peers: channelOf(world.channel, label, message => hear(tab, message)),
-
-    become: (next, isTold) => {
+  const change =
+    (isTold: boolean): Step =>
+    (step, ...args) => {
       const before = tab.state
+      const next = step(before, ...args)
       if (next === before || tab.isClosed) return
       tab.state = next
       const { held, phase, reason, error, retryAt } = next
@@ -144,7 +136,26 @@ export function tabOf(options: SessionOptions): Tab {
       }
       wake()
       schedule()
-    },
+    }
+
+  const tab: Tab = {
+    world,
+    label,
+    share: refreshAt + world.random() / 10,
+    flightMs: requestTimeoutMs,
+    least: minValidityMs,
+    state: machine.initial,
+    shown: show(machine.initial, initial),
+    isGone: true,
+    isClosed: false,
+    holds: 0,
+    onSnapshot: new Set(),
+    onToken: new Set(),
+    onIdentity: new Set(),
+    peers: channelOf(world.channel, label, message => hear(tab, message)),
+
+    become: change(false),
+    told: change(true),
 
     until: async (ready, ms = Infinity, signal) => {
       let isLate = false

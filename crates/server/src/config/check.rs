@@ -99,7 +99,7 @@ impl Config {
             !self.journal.is_empty() && matches!(self.database, Database::Postgres(_)),
             "journal: only for sqlite; PostgreSQL archives its own write-ahead log",
         );
-        fault(!(1..=1000).contains(&self.database_connections), "database_connections: from 1 to 1000");
+        fault(!(2..=1000).contains(&self.database_connections), "database_connections: from 2 to 1000");
         fault(self.ws_grace.0 > Duration::from_mins(10), "ws_grace: at most 10m");
         fault(self.audience.is_empty(), "audience: must not be empty");
         fault(self.client_id.is_empty(), "client_id: must not be empty");

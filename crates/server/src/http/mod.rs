@@ -29,6 +29,7 @@ use axum::routing::get;
 use countersign_core::Code;
 use countersign_verifier::graphql::Sockets;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
@@ -134,24 +135,27 @@ async fn openapi() -> impl IntoResponse {
     axum::Json(description())
 }
 
-/// Every route, behind the layers that every request passes, outermost last.
+/// Every route, behind the layers that every request passes, outermost first.
 pub(crate) fn router(shared: Shared) -> Router {
     let app = Arc::clone(&shared.app);
     let (routes, _) = routes().split_for_parts();
+    // In one piece: each layer that a router is given is a box more, which is made anew for each request.
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::x_request_id(trace::Counting::default()))
+        // Failures are logged where they arise, with what they are.
+        .layer(TraceLayer::new_for_http().on_failure(()))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(CatchPanicLayer::custom(|_| Refused::code(Code::Unavailable).into_response()))
+        .layer(from_fn_with_state(Arc::clone(&app), headers))
+        .layer(origin::cors(&app))
+        .layer(from_fn_with_state(app, origin::check))
+        .layer(from_fn(detach));
     routes
         .fallback(async || Refused::with_status(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .method_not_allowed_fallback(async || {
             Refused::with_status(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
         })
-        .layer(from_fn(detach))
-        .layer(from_fn_with_state(Arc::clone(&app), origin::check))
-        .layer(origin::cors(&app))
-        .layer(from_fn_with_state(app, headers))
-        .layer(CatchPanicLayer::custom(|_| Refused::code(Code::Unavailable).into_response()))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        // Failures are logged where they arise, with what they are.
-        .layer(TraceLayer::new_for_http().on_failure(()))
-        .layer(SetRequestIdLayer::x_request_id(trace::Counting::default()))
+        .layer(layers)
         .with_state(shared)
 }
 

@@ -1,10 +1,13 @@
 import type { ApolloState } from '../../lib/apollo'
 import { apolloOf } from '../../lib/apollo-server'
 import { requireSession } from '../../lib/current-session'
+import type { Search } from '../../lib/entrance-page'
 import { allNotes } from '../../lib/notes'
+import { Failure } from '../../parts/failure'
 import { NotesPage } from '../../parts/notes'
 
-export default async function Page() {
+export default async function Page({ searchParams }: Search) {
+  const { error } = await searchParams
   const session = await requireSession('/notes')
   let state: ApolloState | null = null
   if (session.claims) {
@@ -13,5 +16,10 @@ export default async function Page() {
     const answer = await client.query({ query: allNotes }).catch(() => null)
     if (answer?.data) state = { sub: session.claims.sub, cache: client.extract() as ApolloState['cache'] }
   }
-  return <NotesPage state={state} />
+  return (
+    <>
+      <Failure error={error} />
+      <NotesPage state={state} />
+    </>
+  )
 }

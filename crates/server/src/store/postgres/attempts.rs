@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign_core::Timestamp;
 
 use super::columns::{At, Bytes, Columns, Span};
-use super::database::{Db, Parameters};
+use super::database::Db;
 use super::fault::Fault;
 use crate::store::Allowance;
 
@@ -20,14 +20,15 @@ fn horizon(allowance: Allowance, now: Timestamp) -> Timestamp {
     now.plus(allowance.interval.saturating_mul(allowance.burst))
 }
 
-/// What [`TAKE`] is given; it touches no row if the attempt is refused.
-pub(super) fn take(subject: [u8; 32], allowance: Allowance, now: Timestamp) -> Parameters {
-    vec![
-        Box::new(Bytes(subject)),
-        Box::new(At(now)),
-        Box::new(Span(allowance.interval)),
-        Box::new(At(horizon(allowance, now))),
-    ]
+/// False if the attempt is refused.
+pub(super) async fn take(
+    db: &Db,
+    subject: [u8; 32],
+    allowance: Allowance,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let (interval, horizon) = (Span(allowance.interval), At(horizon(allowance, now)));
+    Ok(db.execute(TAKE, &[&Bytes(subject), &At(now), &interval, &horizon]).await? == 1)
 }
 
 /// How long a refused attempt has to wait.

@@ -68,7 +68,8 @@ fn tls(authority: Option<&Path>) -> io::Result<ClientConfig> {
 /// An open connection.
 pub(super) struct Connection {
     client: Client,
-    statements: Mutex<HashMap<&'static str, Statement>>,
+    /// By where their text is, which is sooner hashed than the text.
+    statements: Mutex<HashMap<(usize, usize), Statement>>,
     said: Arc<Said>,
     /// Whether the transaction under way has written what other nodes are to hear of.
     news: AtomicBool,
@@ -170,12 +171,13 @@ impl Connection {
     /// Prepares the statement, unless this connection has done so before.
     pub(super) async fn prepared(&self, sql: &'static str) -> Result<Statement, Fault> {
         let known = || self.statements.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known().get(sql).cloned();
+        let place = (sql.as_ptr().addr(), sql.len());
+        let found = known().get(&place).cloned();
         if let Some(statement) = found {
             return Ok(statement);
         }
-        let statement = self.client.prepare(sql).await?;
-        known().insert(sql, statement.clone());
+        let statement = self.client.prepare(sql).await.map_err(|error| Fault::from(error).unbegun())?;
+        known().insert(place, statement.clone());
         Ok(statement)
     }
 }

@@ -1,14 +1,15 @@
-//! Reads and writes: a connection from the pool, a transaction, a deadline, another try.
+//! Reads and writes: a connection, maybe a transaction, a deadline, another try.
 //!
 //! ```text
-//! read  ──► connection ──► statement ──────────────────────────────────────────────────► answer
-//! touch ──► connection ──► one statement, relaxed ─────────────────────────────────────► answer
-//! write ──► connection ──► BEGIN · SET LOCAL synchronous_commit · statements · COMMIT ──► answer
-//!            └─ all within DEADLINE; else the connection is cut, and the answer is that there is none
+//! read  ──► shared connection ──► statement ───────────────────────────────────────────────► answer
+//! touch ──► shared connection ──► one statement, relaxed ──────────────────────────────────► answer
+//! list  ──► connection of the pool ──► statement that may be long ─────────────────────────► answer
+//! write ──► connection of the pool ──► BEGIN · SET LOCAL synchronous_commit · … · COMMIT ──► answer
+//!            └─ all within DEADLINE; else that connection is cut, and the answer is that there is none
 //! ```
 //!
 //! A connection begins with `synchronous_commit = off`: three statements around the one that confirms a refresh took
-//! as long as that one. What is durable says so; there is no other way to write than these two.
+//! as long as that one. What is durable says so; there is no other way to write than these two: `touch` and `write`.
 //!
 //! `statement_timeout` does not bound a commit that waits for a standby: only the caller's own deadline does. Then
 //! nobody knows what came of it; every use case may be repeated.
@@ -19,12 +20,12 @@ use std::time::Duration;
 
 use deadpool::managed::{Object, Pool, PoolError};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio_postgres::types::ToSql;
 
 use super::connection::Connection;
 use super::fault::Fault;
 use super::news::News;
 use super::pool::Connector;
+use super::shared::{Shared, Turn};
 use crate::store::StoreError;
 
 /// For how long a caller waits in all.
@@ -54,27 +55,36 @@ impl Durability {
 /// A connection, as statements are given it.
 pub(super) type Db = Arc<Connection>;
 
-/// Parameters of a statement that outlives its caller.
-pub(super) type Parameters = Vec<Box<dyn ToSql + Sync + Send>>;
-
 #[derive(Clone)]
 pub(super) struct Database {
+    shared: Arc<Shared>,
     pool: Pool<Connector>,
     news: News,
     /// Places of durable writes. They may all wait for a standby that is gone, and each holds its connection until
-    /// it is given up; what is left of the connections goes on.
+    /// it is given up; what is left of the pool's goes on.
     durable: Arc<Semaphore>,
 }
 
 impl Database {
-    pub(super) fn new(pool: Pool<Connector>, news: News) -> Self {
-        let connections = pool.status().max_size;
-        let durable = Semaphore::new((connections - connections.div_ceil(4)).max(1));
-        Self { pool, news, durable: Arc::new(durable) }
+    pub(super) fn new(shared: Shared, pool: Pool<Connector>, news: News) -> Self {
+        let durable = Semaphore::new((pool.status().max_size - 1).max(1));
+        Self { shared: Arc::new(shared), pool, news, durable: Arc::new(durable) }
     }
 
-    /// Runs a query, on a snapshot of everything that was committed before.
+    /// Runs a query for a row or two that an index finds, on a snapshot of everything that was committed before.
     pub(super) async fn read<T, Q>(&self, query: impl Fn(Db) -> Q) -> Result<T, StoreError>
+    where
+        Q: Future<Output = Result<T, Fault>>,
+    {
+        self.in_turn(|db| {
+            let answer = query(db);
+            async { answer.await.map_err(Fault::unbegun) }
+        })
+        .await
+    }
+
+    /// Runs a query that may find many rows: nobody else should have to wait for it.
+    pub(super) async fn list<T, Q>(&self, query: impl Fn(Db) -> Q) -> Result<T, StoreError>
     where
         Q: Future<Output = Result<T, Fault>>,
     {
@@ -137,10 +147,59 @@ impl Database {
         }
     }
 
-    /// A relaxed write of one statement, in one journey to the server and back. Answers how many rows it touched.
-    pub(super) async fn touch(&self, sql: &'static str, with: Parameters) -> Result<u64, StoreError> {
-        let (database, with) = (self.clone(), Arc::new(with));
-        detached(async move { in_time(database.tries(|db| touch(db, sql, Arc::clone(&with)))).await }).await
+    /// A relaxed write of one statement, in one journey to the server and back. Once it is sent it is carried out,
+    /// though the caller goes away.
+    pub(super) async fn touch<T, S>(&self, statement: impl Fn(Db) -> S) -> Result<T, StoreError>
+    where
+        S: Future<Output = Result<T, Fault>>,
+    {
+        self.in_turn(statement).await
+    }
+
+    /// On a shared connection; if it has to wait for a lock, on one of its own.
+    async fn in_turn<T, S>(&self, statement: impl Fn(Db) -> S) -> Result<T, StoreError>
+    where
+        S: Future<Output = Result<T, Fault>>,
+    {
+        let mut turn = None;
+        let done = tokio::time::timeout(DEADLINE, async {
+            match self.turns(&mut turn, &statement).await {
+                Err(fault) if fault.is_of_a_lock() => {
+                    turn = None;
+                    self.tries(&statement).await
+                }
+                done => done,
+            }
+        });
+        if let Ok(done) = done.await {
+            return Ok(done?);
+        }
+        if let Some(turn) = turn {
+            turn.leave();
+        }
+        Err(none_in_time())
+    }
+
+    async fn turns<'d, T, S>(
+        &'d self,
+        turn: &mut Option<Turn<'d>>,
+        statement: &impl Fn(Db) -> S,
+    ) -> Result<T, Fault>
+    where
+        S: Future<Output = Result<T, Fault>>,
+    {
+        let mut tries = 0;
+        loop {
+            let turn = turn.insert(self.shared.turn().await?);
+            let fault = match statement(Arc::clone(turn.db())).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            if !fault.spares_connection() {
+                turn.leave();
+            }
+            again(&mut tries, fault).await?;
+        }
     }
 
     async fn tries<T, W>(&self, turn: impl Fn(Db) -> W) -> Result<T, Fault>
@@ -160,11 +219,7 @@ impl Database {
             if fault.spares_connection() && lent.db.batch("ROLLBACK").await.is_ok() {
                 lent.give_back();
             }
-            tries += 1;
-            if tries == TRIES || !fault.is_worth_another_try() {
-                return Err(fault);
-            }
-            tokio::time::sleep(Duration::from_millis(1 << tries)).await;
+            again(&mut tries, fault).await?;
         }
     }
 
@@ -177,10 +232,14 @@ impl Database {
     }
 }
 
-async fn touch(db: Db, sql: &'static str, with: Arc<Parameters>) -> Result<u64, Fault> {
-    db.prepared(sql).await.map_err(Fault::unbegun)?;
-    let with: Vec<_> = with.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-    db.execute(sql, &with).await
+/// Waits a moment before another try; the fault, if that would not help, or not any more.
+async fn again(tries: &mut u32, fault: Fault) -> Result<(), Fault> {
+    *tries += 1;
+    if *tries == TRIES || !fault.is_worth_another_try() {
+        return Err(fault);
+    }
+    tokio::time::sleep(Duration::from_millis(1 << *tries)).await;
+    Ok(())
 }
 
 /// Carries it out though the caller goes away.
@@ -193,8 +252,12 @@ async fn detached<T: Send + 'static>(
 pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
     match tokio::time::timeout(DEADLINE, work).await {
         Ok(done) => Ok(done?),
-        Err(_) => Err(StoreError(format!("no answer within {DEADLINE:?}"))),
+        Err(_) => Err(none_in_time()),
     }
+}
+
+fn none_in_time() -> StoreError {
+    StoreError(format!("no answer within {DEADLINE:?}"))
 }
 
 /// A connection on loan. Unless it is given back it is cut: nobody knows what it is in the middle of.

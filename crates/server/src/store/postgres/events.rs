@@ -4,7 +4,7 @@ use countersign_core::{SessionId, UserId};
 use tokio_postgres::Row;
 
 use super::columns::{At, Bytes, Columns, Json, Whole, Word};
-use super::database::{Db, Parameters};
+use super::database::Db;
 use super::fault::Fault;
 use crate::store::{Event, NewEvent};
 
@@ -22,21 +22,10 @@ pub(super) const AFTER: &str =
 pub(super) const AMONG: &str =
     "SELECT id, at, kind, user_id, session_id, detail FROM events WHERE id = ANY($1) ORDER BY id";
 
-/// What [`RECORD`] is given.
-pub(super) fn new(event: &NewEvent) -> Parameters {
-    vec![
-        Box::new(Bytes(*event.user.as_bytes())),
-        Box::new(At(event.at)),
-        Box::new(Word(event.kind)),
-        Box::new(event.session.map(|id| Bytes(*id.as_bytes()))),
-        Box::new(event.detail.clone().map(Json)),
-    ]
-}
-
 pub(super) async fn record(db: &Db, event: &NewEvent) -> Result<(), Fault> {
-    let with = new(event);
-    let with: Vec<_> = with.iter().map(|value| &**value as _).collect();
-    db.execute(RECORD, &with).await?;
+    let session = event.session.map(|id| Bytes(*id.as_bytes()));
+    let (user, detail) = (Bytes(*event.user.as_bytes()), event.detail.as_ref().map(Json));
+    db.execute(RECORD, &[&user, &At(event.at), &Word(event.kind), &session, &detail]).await?;
     Ok(())
 }
 

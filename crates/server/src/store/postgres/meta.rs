@@ -38,6 +38,12 @@ pub(super) async fn proof(db: &Db) -> Result<Option<[u8; 32]>, Fault> {
         .transpose()
 }
 
+/// Writes something.
+pub(super) async fn probe(db: &Db) -> Result<(), Fault> {
+    db.execute(PROBE, &[]).await?;
+    Ok(())
+}
+
 /// Waits for its turn: until this transaction ends, whoever else wants a turn at `what` waits.
 pub(super) async fn take_turn(db: &Db, what: &str) -> Result<(), Fault> {
     db.execute(TAKE_TURN, &[&what]).await?;

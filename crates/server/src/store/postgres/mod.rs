@@ -1,9 +1,10 @@
 //! A database server: PostgreSQL, shared by any number of nodes.
 //!
 //! ```text
-//!  reads  ──► Database::read ───┐                              │ one connection for each, at most so many
-//!  writes ──► Database::write ──┼──► pool ──► Connection ────► │ statements prepared once on each
-//!             Database::touch ──┘     └─ Pause: not in vain    │ BEGIN · synchronous_commit · … · COMMIT
+//!  rows   ──► Database::read ───┬──► Shared ──► Connection ──► │ one statement behind the other
+//!             Database::touch ──┘     │                        │
+//!  lists  ──► Database::list ───┐     ├─ Pause: not in vain    │ prepared once on each
+//!  writes ──► Database::write ──┴──► pool ──► Connection ────► │ BEGIN · synchronous_commit · … · COMMIT
 //!  outbox ◄── Follower ◄── a connection of its own ◄────────── │ LISTEN; the entries of other nodes
 //! ```
 //!
@@ -25,6 +26,7 @@ mod news;
 mod pool;
 mod service_keys;
 mod sessions;
+mod shared;
 mod signing_keys;
 mod sweep;
 #[cfg(test)]
@@ -52,7 +54,11 @@ use self::fault::Fault;
 use self::follower::Follower;
 use self::news::News;
 use self::pool::Connector;
+use self::shared::Shared;
 use super::{Migration, StoreError};
+
+/// One of so many connections is shared. What is left are those of transactions, each of which has one to itself.
+const SHARED: usize = 4;
 
 /// How often a node looks at the database's clock.
 const CLOCK_EVERY: Duration = Duration::from_secs(2);
@@ -92,7 +98,7 @@ impl From<Fault> for OpenError {
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "whoever opens a database chooses each")]
 pub struct Options {
-    /// The most connections at once, one for the deny-list not counted.
+    /// The most connections at once, one for the deny-list not counted; at least two.
     pub connections: u32,
     /// Whether the server passes news on (`LISTEN` and `NOTIFY`); else it is looked for.
     pub listen: bool,
@@ -119,8 +125,11 @@ impl PostgresStore {
     pub async fn open(url: &Url, options: Options, wall: Arc<dyn Clock>) -> Result<Self, OpenError> {
         migrate(url).await?;
         let way = Way::new(url.clone())?;
-        let pool = Pool::builder(Connector::new(way.clone()))
-            .max_size(options.connections as usize)
+        let connector = Connector::new(way.clone());
+        let connections = options.connections as usize;
+        let shared = connections.div_ceil(SHARED);
+        let pool = Pool::builder(connector.clone())
+            .max_size((connections - shared).max(1))
             // The one that was used last: as few processes of the server as are needed take part, and what they
             // have at hand is still there.
             .queue_mode(QueueMode::Lifo)
@@ -128,7 +137,7 @@ impl PostgresStore {
             .map_err(|error| StoreError(error.to_string()))?;
         let news = News::new(options.listen);
         let follower = Follower::new(way, news.of_others());
-        let database = Database::new(pool, news.clone());
+        let database = Database::new(Shared::new(connector, shared), pool, news.clone());
         let clock = Arc::new(DatabaseClock::new());
         look(&database, &clock).await?;
         let holder = database.read(|db| async move { holder(&db).await }).await?;

@@ -13,7 +13,8 @@ use super::fault::Fault;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Opens connections for the pool.
+/// Opens connections.
+#[derive(Clone)]
 pub(super) struct Connector {
     way: Way,
     pause: Arc<Pause>,
@@ -31,21 +32,16 @@ impl Connector {
     pub(super) fn new(way: Way) -> Self {
         Self { way, pause: Arc::default() }
     }
-}
 
-impl Manager for Connector {
-    type Type = Arc<Connection>;
-    type Error = Fault;
-
-    async fn create(&self) -> Result<Self::Type, Fault> {
+    /// Opens one, unless the last attempt was in vain a moment ago.
+    pub(super) async fn open(&self) -> Result<Connection, Fault> {
         if self.pause.resting.load(Ordering::Acquire) {
             return Err(Fault::Unreachable(self.pause.why().clone()));
         }
-        // Boxed, so that whoever finds a connection open does not carry the room for opening one.
-        match Box::pin(Connection::open(&self.way, None)).await {
+        match Connection::open(&self.way, None).await {
             Ok(connection) => {
                 self.pause.over();
-                Ok(Arc::new(connection))
+                Ok(connection)
             }
             Err(fault) => {
                 if let Fault::Unreachable(why) = &fault {
@@ -54,6 +50,16 @@ impl Manager for Connector {
                 Err(fault)
             }
         }
+    }
+}
+
+impl Manager for Connector {
+    type Type = Arc<Connection>;
+    type Error = Fault;
+
+    async fn create(&self) -> Result<Self::Type, Fault> {
+        // Boxed, so that whoever finds a connection open does not carry the room for opening one.
+        Box::pin(self.open()).await.map(Arc::new)
     }
 
     async fn recycle(&self, connection: &mut Self::Type, _: &Metrics) -> RecycleResult<Fault> {

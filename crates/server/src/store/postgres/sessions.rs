@@ -5,9 +5,10 @@ use countersign_core::session::{Life, Place, State};
 use countersign_core::token::FingerprintHash;
 use countersign_core::{SessionId, Timestamp, UserId};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::columns::{At, Bytes, Columns, Reason, Salt, Span, Word};
-use super::database::{Db, Parameters};
+use super::database::Db;
 use super::denylist;
 use super::fault::Fault;
 use super::users::{self, user_columns};
@@ -147,14 +148,12 @@ pub(super) async fn living(db: &Db, user: UserId) -> Result<Vec<Session>, Fault>
     rows.iter().map(|row| from_columns(&mut Columns::of(row))).collect()
 }
 
-/// What [`INDEX`] is given. It is written before the session, in a transaction of its own: it may live on another
-/// shard, and leads nowhere if the session is not made.
-pub(super) fn index(session: &Session) -> Parameters {
-    vec![
-        Box::new(Bytes(*session.fingerprint.as_bytes())),
-        Box::new(Bytes(*session.user.as_bytes())),
-        Box::new(At(session.life.expires_at())),
-    ]
+/// Written before the session, in a transaction of its own: it may live on another shard, and leads nowhere if the
+/// session is not made.
+pub(super) async fn index(db: &Db, session: &Session) -> Result<(), Fault> {
+    let (user, fingerprint) = (Bytes(*session.user.as_bytes()), Bytes(*session.fingerprint.as_bytes()));
+    db.execute(INDEX, &[&fingerprint, &user, &At(session.life.expires_at())]).await?;
+    Ok(())
 }
 
 /// Whether the session has not ended; it cannot either before this transaction has.
@@ -193,19 +192,21 @@ pub(super) async fn create(db: &Db, session: &Session) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What [`CONFIRM`] is given.
-pub(super) fn confirm(user: UserId, id: SessionId, from: &State, to: &State) -> Parameters {
+/// False if the session is no longer in the state `from`, or has ended.
+pub(super) async fn confirm(
+    db: &Db,
+    user: UserId,
+    id: SessionId,
+    from: &State,
+    to: &State,
+) -> Result<bool, Fault> {
     let (user, id) = key(user, id);
-    vec![
-        Box::new(user),
-        Box::new(id),
-        Box::new(i64::from(from.place.depth)),
-        Box::new(At(from.place.slot)),
-        Box::new(i64::from(to.place.depth)),
-        Box::new(At(to.place.slot)),
-        Box::new(At(to.place.parent_slot)),
-        Box::new(At(to.confirmed_at)),
-    ]
+    let (depth, slot) = (i64::from(from.place.depth), At(from.place.slot));
+    let (next, next_slot) = (i64::from(to.place.depth), At(to.place.slot));
+    let (parent_slot, confirmed_at) = (At(to.place.parent_slot), At(to.confirmed_at));
+    let with: [&(dyn ToSql + Sync); 8] =
+        [&user, &id, &depth, &slot, &next, &next_slot, &parent_slot, &confirmed_at];
+    Ok(db.execute(CONFIRM, &with).await? == 1)
 }
 
 /// Whether the session is in this state and has not ended; it stays so until this transaction ends.
@@ -215,10 +216,10 @@ pub(super) async fn stands(db: &Db, user: UserId, id: SessionId, state: &State) 
     Ok(db.row(STANDS, &[&user, &id, &depth, &slot]).await?.is_some())
 }
 
-/// What [`TOUCH`] is given.
-pub(super) fn touch(user: UserId, id: SessionId, seen_at: Timestamp) -> Parameters {
+pub(super) async fn touch(db: &Db, user: UserId, id: SessionId, seen_at: Timestamp) -> Result<(), Fault> {
     let (user, id) = key(user, id);
-    vec![Box::new(user), Box::new(id), Box::new(At(seen_at))]
+    db.execute(TOUCH, &[&user, &id, &At(seen_at)]).await?;
+    Ok(())
 }
 
 /// Ends a session, its forks and theirs.

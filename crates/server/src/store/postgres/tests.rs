@@ -1,6 +1,5 @@
 //! What only this kind of database can show: its plans, its faults, its clock.
 
-use countersign_core::session::State;
 use countersign_core::{ManualClock, SessionId, SystemClock, UserId};
 use tokio_postgres::types::ToSql;
 
@@ -33,14 +32,12 @@ async fn a_refresh_touches_one_row_by_primary_key() {
     let client = schema.client().await.unwrap();
     // The tables are empty: else reading all of them would be cheapest.
     client.batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off").await.unwrap();
-    let (user, session) = (UserId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
-    let state = State::first(Timestamp::from_secs(1));
     let session_key = "Index Cond: ((user_id = '\\x01010101010101010101010101010101'::bytea) AND \
          (session_id = '\\x02020202020202020202020202020202'::bytea))";
     let user_key = "Index Cond: (id = '\\x01010101010101010101010101010101'::bytea)";
-    let confirm = sessions::confirm(user, session, &state, &state);
-    let confirm: Vec<_> = confirm.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-    let read: [&(dyn ToSql + Sync); 2] = [&Bytes([1; 16]), &Bytes([2; 16])];
+    let (user, session) = (Bytes([1; 16]), Bytes([2; 16]));
+    let confirm: [&(dyn ToSql + Sync); 8] = [&user, &session, &0i64, &0i64, &1i64, &0i64, &0i64, &0i64];
+    let read: [&(dyn ToSql + Sync); 2] = [&user, &session];
     for (sql, with, keys) in [
         (sessions::BY_KEY, &read[..], &[session_key, user_key][..]),
         (sessions::CONFIRM, &confirm[..], &[session_key][..]),
@@ -141,7 +138,51 @@ async fn durable_writes_leave_connections_to_others() {
         hung.await.unwrap_err()
     };
     tokio::join!(hang(), hang(), hang(), hang(), hang(), hang());
-    assert_eq!(most.load(Ordering::SeqCst), OPTIONS.connections - 1);
+    // One is shared, and one is left to the lists and writes that are not durable.
+    assert_eq!(most.load(Ordering::SeqCst), OPTIONS.connections - 2);
+}
+
+/// The process of the server that a read is answered by.
+async fn process(store: &PostgresStore) -> i32 {
+    let read =
+        |db: database::Db| async move { Ok(db.row("SELECT pg_backend_pid()", &[]).await?.unwrap().get(0)) };
+    store.database.read(read).await.unwrap()
+}
+
+#[tokio::test]
+async fn reads_share_a_connection_until_one_gets_no_answer() {
+    let Some((_schema, store)) = store().await else { return };
+    let shared = process(&store).await;
+    let many = (0..16).map(|_| process(&store));
+    assert_eq!(futures_util::future::join_all(many).await, [shared; 16], "of 4 connections one is shared");
+
+    let hangs = "SET statement_timeout = 0; SELECT pg_sleep(4)";
+    let hung = store.database.read(|db| async move { db.batch(hangs).await });
+    let refused = hung.await.unwrap_err();
+    assert!(refused.to_string().contains("no answer within"), "{refused}");
+    assert_ne!(process(&store).await, shared);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_lock_holds_up_nobody_else() {
+    let Some((schema, store)) = store().await else { return };
+    store.ready().await.unwrap();
+    let shared = process(&store).await;
+    let blocker = schema.client().await.unwrap();
+    blocker.batch_execute("BEGIN; SELECT 1 FROM meta WHERE key = 'probes' FOR UPDATE").await.unwrap();
+    let waits = async {
+        let elsewhere =
+            "SELECT 1 FROM pg_locks WHERE NOT granted AND pid <> $1 AND pg_blocking_pids(pid) @> $2";
+        let by =
+            blocker.query_one("SELECT ARRAY[pg_backend_pid()]", &[]).await.unwrap().get::<_, Vec<i32>>(0);
+        while blocker.query(elsewhere, &[&shared, &by]).await.unwrap().is_empty() {}
+        let behind = process(&store).await;
+        blocker.batch_execute("ROLLBACK").await.unwrap();
+        behind
+    };
+    // What waits too long is given up, and asked for again.
+    let probes = async { while store.ready().await.is_err() {} };
+    assert_eq!(tokio::join!(probes, waits).1, shared);
 }
 
 #[tokio::test]

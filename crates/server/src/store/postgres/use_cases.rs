@@ -44,7 +44,7 @@ impl Store for PostgresStore {
     }
 
     async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-        self.database.read(|db| async move { users::list(&db, after, limit).await }).await
+        self.database.list(|db| async move { users::list(&db, after, limit).await }).await
     }
 
     async fn change_user(
@@ -63,12 +63,12 @@ impl Store for PostgresStore {
     }
 
     async fn upgrade_password(&self, id: UserId, old: &str, new: &str) -> Result<(), StoreError> {
-        let with = users::upgrade_password(id, old, new);
-        self.database.touch(users::UPGRADE_PASSWORD, with).await.map(drop)
+        self.database.touch(|db| async move { users::upgrade_password(&db, id, old, new).await }).await
     }
 
     async fn create_session(&self, session: Session, event: NewEvent) -> Result<bool, StoreError> {
-        self.database.touch(sessions::INDEX, sessions::index(&session)).await?;
+        let made = &session;
+        self.database.touch(|db| async move { sessions::index(&db, made).await }).await?;
         self.database
             .write(Durable, (session, event), |db, with| async move {
                 let (session, event) = &*with;
@@ -93,7 +93,7 @@ impl Store for PostgresStore {
     }
 
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
-        self.database.read(|db| async move { sessions::living(&db, user).await }).await
+        self.database.list(|db| async move { sessions::living(&db, user).await }).await
     }
 
     async fn confirm(
@@ -103,12 +103,11 @@ impl Store for PostgresStore {
         from: &State,
         to: &State,
     ) -> Result<bool, StoreError> {
-        let touched = self.database.touch(sessions::CONFIRM, sessions::confirm(user, id, from, to)).await?;
-        Ok(touched == 1)
+        self.database.touch(|db| async move { sessions::confirm(&db, user, id, from, to).await }).await
     }
 
     async fn touch(&self, user: UserId, id: SessionId, seen_at: Timestamp) -> Result<(), StoreError> {
-        self.database.touch(sessions::TOUCH, sessions::touch(user, id, seen_at)).await.map(drop)
+        self.database.touch(|db| async move { sessions::touch(&db, user, id, seen_at).await }).await
     }
 
     async fn end_session(
@@ -178,23 +177,24 @@ impl Store for PostgresStore {
     }
 
     async fn record(&self, event: NewEvent) -> Result<(), StoreError> {
-        self.database.touch(events::RECORD, events::new(&event)).await.map(drop)
+        let event = &event;
+        self.database.touch(|db| async move { events::record(&db, event).await }).await
     }
 
     async fn events(&self, user: UserId, before: Option<u64>, limit: u32) -> Result<Vec<Event>, StoreError> {
-        self.database.read(|db| async move { events::of_user(&db, user, before, limit).await }).await
+        self.database.list(|db| async move { events::of_user(&db, user, before, limit).await }).await
     }
 
     async fn newest_event(&self) -> Result<u64, StoreError> {
-        self.database.read(|db| async move { events::newest(&db).await }).await
+        self.database.list(|db| async move { events::newest(&db).await }).await
     }
 
     async fn events_after(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
-        self.database.read(|db| async move { events::after(&db, after, limit).await }).await
+        self.database.list(|db| async move { events::after(&db, after, limit).await }).await
     }
 
     async fn events_among(&self, ids: &[u64]) -> Result<Vec<Event>, StoreError> {
-        self.database.read(|db| async move { events::among(&db, ids).await }).await
+        self.database.list(|db| async move { events::among(&db, ids).await }).await
     }
 
     async fn attempt(
@@ -203,8 +203,8 @@ impl Store for PostgresStore {
         allowance: Allowance,
         now: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
-        let taken = self.database.touch(attempts::TAKE, attempts::take(subject, allowance, now)).await?;
-        if taken == 1 {
+        let take = |db| async move { attempts::take(&db, subject, allowance, now).await };
+        if self.database.touch(take).await? {
             return Ok(None);
         }
         let wait = |db| async move { attempts::wait(&db, subject, allowance, now).await };
@@ -212,7 +212,7 @@ impl Store for PostgresStore {
     }
 
     async fn signing_keys(&self) -> Result<Vec<SigningKeyRow>, StoreError> {
-        self.database.read(|db| async move { signing_keys::list(&db).await }).await
+        self.database.list(|db| async move { signing_keys::list(&db).await }).await
     }
 
     async fn rotate_signing_keys(
@@ -267,7 +267,7 @@ impl Store for PostgresStore {
     }
 
     async fn service_keys(&self) -> Result<Vec<ServiceKey>, StoreError> {
-        self.database.read(|db| async move { service_keys::list(&db).await }).await
+        self.database.list(|db| async move { service_keys::list(&db).await }).await
     }
 
     async fn revoke_service_key(&self, id: ServiceKeyId, at: Timestamp) -> Result<bool, StoreError> {
@@ -283,7 +283,7 @@ impl Store for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), NotReady> {
-        self.database.touch(meta::PROBE, Vec::new()).await?;
+        self.database.touch(|db| async move { meta::probe(&db).await }).await?;
         look(&self.database, &self.clock).await?;
         let (ours, theirs) = (self.wall.now(), self.clock.now());
         let off = ours.since(theirs).max(theirs.since(ours));

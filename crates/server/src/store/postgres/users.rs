@@ -5,7 +5,7 @@ use countersign_core::{SessionId, Timestamp, UserId};
 use tokio_postgres::Row;
 
 use super::columns::{At, Bytes, Columns, Json, Whole};
-use super::database::{Db, Parameters};
+use super::database::Db;
 use super::fault::Fault;
 use super::sessions::{self, Ending};
 use super::{denylist, events};
@@ -167,9 +167,9 @@ async fn update(db: &Db, id: UserId, change: &UserChange) -> Result<Option<Whole
     row.map(|row| Columns::of(&row).take()).transpose()
 }
 
-/// What [`UPGRADE_PASSWORD`] is given.
-pub(super) fn upgrade_password(id: UserId, old: &str, new: &str) -> Parameters {
-    vec![Box::new(new.to_owned()), Box::new(Bytes(*id.as_bytes())), Box::new(old.to_owned())]
+pub(super) async fn upgrade_password(db: &Db, id: UserId, old: &str, new: &str) -> Result<(), Fault> {
+    db.execute(UPGRADE_PASSWORD, &[&new, &Bytes(*id.as_bytes()), &old]).await?;
+    Ok(())
 }
 
 /// Writes the user's row as it is: a commit that has written nothing does not wait for the disk, nor for what
