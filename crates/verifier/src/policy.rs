@@ -55,7 +55,7 @@ pub struct Policy {
     /// What happens without news.
     pub staleness: Staleness,
     /// How many tokens are remembered whose signatures were verified, so that they are not verified again. One
-    /// takes about a kilobyte.
+    /// takes about two kilobytes.
     pub signatures: usize,
 }
 

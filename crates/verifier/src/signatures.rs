@@ -1,53 +1,27 @@
 //! Tokens that were accepted before: their signatures are not verified again.
 //!
 //! ```text
-//!  token ──► SHA-256 of header and payload ──► one of 64 shards ──► the same signature? ──► what it proved
+//!  token ──► its last letters, hashed ──► one of 64 shards ──► the same token, to the letter? ──► what it proved
 //! ```
 //!
 //! Whoever finds a token here still asks for everything that can change: expiry, key, deny-list, fingerprint.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use countersign_core::token::Hashed;
 
 use crate::verified::Proven;
 
 const SHARDS: usize = 64;
 
-/// Where a token is kept: the SHA-256 of its header and payload, as they stand. The key's name is in the header.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct SignedHash([u64; 4]);
+/// How many letters at the end of a token, all of its signature, say where it is kept: whoever guesses 192 bits of a
+/// signature has no need to.
+const LETTERS: usize = 32;
 
-impl SignedHash {
-    fn of(token: &Hashed<'_>) -> Self {
-        let mut words = [0; 4];
-        for (word, bytes) in words.iter_mut().zip(token.hash().as_chunks::<8>().0) {
-            *word = u64::from_ne_bytes(*bytes);
-        }
-        Self(words)
-    }
-
-    const fn shard(&self) -> usize {
-        let [.., last] = self.0;
-        #[expect(clippy::cast_possible_truncation, reason = "less than the number of shards")]
-        let shard = (last % SHARDS as u64) as usize;
-        shard
-    }
-}
-
-impl Hash for SignedHash {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let [first, ..] = self.0;
-        state.write_u64(first);
-    }
-}
-
-/// Takes a word of a hash as it is. Only accepted tokens come in, so nobody chooses the words.
+/// Takes a hash as it is.
 #[derive(Default)]
-pub(crate) struct AsItIs(u64);
+struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn finish(&self) -> u64 {
@@ -68,6 +42,8 @@ impl Hasher for AsItIs {
 /// At most so many tokens; the oldest leave first, as they expire first.
 pub(crate) struct Signatures {
     shards: Box<[Mutex<Shard>]>,
+    /// So that nobody outside knows which tokens share a place.
+    random: RandomState,
     len: AtomicUsize,
     most: usize,
     /// The shard that is swept next.
@@ -76,26 +52,29 @@ pub(crate) struct Signatures {
 
 #[derive(Default)]
 struct Shard {
-    found: HashMap<SignedHash, Arc<Proven>, BuildHasherDefault<AsItIs>>,
+    found: HashMap<u64, Arc<Proven>, BuildHasherDefault<AsItIs>>,
     /// In the order in which they came. Some may have left before their turn.
-    order: VecDeque<SignedHash>,
+    order: VecDeque<u64>,
 }
 
 impl Signatures {
     pub(crate) fn new(most: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, len: AtomicUsize::new(0), most, next: AtomicUsize::new(0) }
+        Self { shards, random: RandomState::new(), len: AtomicUsize::new(0), most, next: AtomicUsize::new(0) }
     }
 
-    pub(crate) fn find(&self, token: &Hashed<'_>) -> Option<Arc<Proven>> {
-        let hash = SignedHash::of(token);
-        let kept = self.shard(hash.shard())?.found.get(&hash).cloned()?;
-        token.has_signature(&kept.signature).then_some(kept)
+    pub(crate) fn find(&self, token: &str) -> Option<Arc<Proven>> {
+        let place = self.place(token)?;
+        let kept = self.shard_of(place)?.found.get(&place).cloned()?;
+        (*kept.token == *token).then_some(kept)
     }
 
-    pub(crate) fn insert(&self, token: &Hashed<'_>, proven: Arc<Proven>) {
-        let token = SignedHash::of(token);
-        let Some(mut shard) = self.shard(token.shard()) else {
+    /// Of two tokens of one place, the later is kept.
+    pub(crate) fn insert(&self, proven: Arc<Proven>) {
+        let Some(place) = self.place(&proven.token) else {
+            return;
+        };
+        let Some(mut shard) = self.shard_of(place) else {
             return;
         };
         while self.len() >= self.most {
@@ -105,8 +84,8 @@ impl Signatures {
             };
             self.left(usize::from(shard.found.remove(&oldest).is_some()));
         }
-        if shard.found.insert(token, proven).is_none() {
-            shard.order.push_back(token);
+        if shard.found.insert(place, proven).is_none() {
+            shard.order.push_back(place);
             self.len.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -138,6 +117,15 @@ impl Signatures {
 
     fn left(&self, count: usize) {
         self.len.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    fn place(&self, token: &str) -> Option<u64> {
+        Some(self.random.hash_one(token.as_bytes().last_chunk::<LETTERS>()?))
+    }
+
+    fn shard_of(&self, place: u64) -> Option<MutexGuard<'_, Shard>> {
+        // The maps go by the lowest and the highest bits.
+        self.shard((place >> 32) as usize % SHARDS)
     }
 
     fn shard(&self, at: usize) -> Option<MutexGuard<'_, Shard>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use countersign_core::denylist::{Batch, Heartbeat};
-use countersign_core::token::{Claims, FingerprintHash, Hashed, KeySet, Reject, Unverified};
+use countersign_core::token::{Claims, FingerprintHash, KeySet, Reject, Unverified};
 use countersign_core::{Clock, Timestamp};
 use tokio::sync::Notify;
 
@@ -123,23 +123,21 @@ impl State {
         now: Timestamp,
     ) -> Result<(Arc<Proven>, bool), Refused> {
         let keys = self.keys.load();
-        let token = Hashed::of(token)?;
-        let remembered = self.signatures.find(&token);
+        let remembered = self.signatures.find(token);
         if let Some(proven) = remembered.filter(|proven| proven.key.is_some_and(|key| keys.holds(key))) {
             proven.claims.check_expiry(now, self.policy.checks.leeway)?;
             self.fingerprint(&proven.claims, shown)?;
             self.allowed(&proven)?;
             return Ok((proven, true));
         }
-        let unverified = Unverified::parse_hashed(&token, &keys.set)?;
-        let kid = Box::from(unverified.kid().ok_or(Reject::KeyMissing)?);
+        let unverified = Unverified::parse_by(&keys.set, token)?;
+        let (kid, key) = keys.named(unverified.kid().ok_or(Reject::KeyMissing)?);
         let claims = unverified.verify(&keys.set, &self.policy.checks, now)?;
-        let proven =
-            Arc::new(Proven { claims, key: keys.number(&kid), kid, signature: token.signature().into() });
+        let proven = Arc::new(Proven { claims, kid, key, token: token.into() });
         self.fingerprint(&proven.claims, shown)?;
         self.allowed(&proven)?;
         if proven.key.is_some() {
-            self.signatures.insert(&token, Arc::clone(&proven));
+            self.signatures.insert(Arc::clone(&proven));
         }
         Ok((proven, false))
     }

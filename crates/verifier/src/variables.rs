@@ -70,7 +70,7 @@ impl Variables {
             (SESSION, value(&verified.sid.to_string())?),
         ];
         for (name, text) in &claims.custom {
-            let name = HeaderName::try_from(name).map_err(|_| Reject::Claims)?;
+            let name = HeaderName::try_from(name.as_str()).map_err(|_| Reject::Claims)?;
             all.push((name, value(text)?));
         }
         Ok(Self(all))

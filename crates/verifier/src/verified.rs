@@ -19,9 +19,8 @@ pub struct Verified {
 /// What a signature proves, and need not prove twice.
 pub(crate) struct Proven {
     pub(crate) claims: token::Verified<Claims>,
-    pub(crate) kid: Box<str>,
-    /// The last part of the token.
-    pub(crate) signature: Box<str>,
+    pub(crate) kid: Arc<str>,
+    pub(crate) token: Box<str>,
     /// The number of the key that made the signature; `None` for a shared secret.
     pub(crate) key: Option<u64>,
 }

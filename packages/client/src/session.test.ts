@@ -484,3 +484,62 @@ test('what others keep in storage ends nobody', async () => {
   assert.equal(session.getSnapshot().status, 'pending')
   assert.equal((await run(clock, started)).status, 'signedIn')
 })
+
+test('a sign-in waits for the sign-out before it, whose cookies come first', async () => {
+  const { clock, browser, server, open } = await scene()
+  // Without locks: the tab's own queue is enough.
+  const [session] = open({}, browser.tab({ locks: undefined }))
+  await run(clock, session.start())
+  server.asked.length = 0
+  server.delay = 4_000
+  void session.signOut()
+  const { claims } = await run(clock, session.signIn({ username: 'bob' }))
+  await clock.advance(10_000)
+  assert.deepEqual(server.asked, ['/auth/logout', '/auth/login'])
+  assert.equal(claims?.sub, 'bob')
+  assert.equal(session.getSnapshot().status, 'signedIn')
+  assert(browser.jar.has('__Host-csrt'))
+  assert.match([...browser.stored.values()].join(), /^in /)
+})
+
+test('a sign-in that is called off before it begins asks nobody, and leaves who is signed in', async () => {
+  const { clock, server, open } = await scene()
+  const [session] = open()
+  await run(clock, session.start())
+  const signal = AbortSignal.abort()
+  await run(clock, assert.rejects(session.signIn({ username: 'bob' }, { signal }), { code: 'ABORTED' }))
+  assert.equal(server.count('login'), 0)
+  assert.equal(session.getSnapshot().claims?.sub, 'ann')
+  assert(session.peekAccessToken())
+})
+
+test('an answer that cannot be adopted changes nothing, and refreshes go on', async () => {
+  const { clock, server, open } = await scene()
+  const [session] = open()
+  await run(clock, session.start())
+  for (const answer of [null, {}, { jwt_token: 'x' }])
+    assert.throws(() => session.adopt(answer), { code: 'ANSWER_INVALID' })
+  assert.equal(session.getSnapshot().claims?.sub, 'ann')
+  await clock.advance(900_000)
+  assert.equal(server.count('refresh'), 2)
+})
+
+test('a page that is looked at again tries at once, but not before the server said', async () => {
+  const { clock, server, open } = await scene()
+  const [session, tab] = open()
+  await run(clock, session.start())
+  const failures = async (headers: Record<string, string>, ms: number) => {
+    server.instead = () => new Response('', { status: 503, headers })
+    await clock.advance(ms)
+    // Just after one of them.
+    const before = server.count('refresh')
+    while (server.count('refresh') === before) await clock.advance(100)
+    const failed = server.count('refresh')
+    tab.happen('shown')
+    await clock.advance(600)
+    return server.count('refresh') - failed
+  }
+  // After many the tab's own pause is long.
+  assert((await failures({}, 1_000_000)) > 0)
+  assert.equal(await failures({ 'Retry-After': '120' }, 200_000), 0)
+})

@@ -17,7 +17,6 @@ mod algorithm;
 mod base64url;
 mod claims;
 mod fingerprint;
-mod hashed;
 mod header;
 mod json;
 mod keys;
@@ -32,11 +31,11 @@ mod verify;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::{Claims, ClaimsError, HasuraClaims};
 pub use fingerprint::{FingerprintCookie, FingerprintError, FingerprintHash};
-pub use hashed::Hashed;
 pub use keys::{KeyError, KeySet, PublicKey};
 pub use reject::Reject;
 #[cfg(feature = "issuer")]
 pub use sign::{SignError, SigningKey};
+pub use smol_str::SmolStr;
 #[cfg(feature = "issuer")]
 pub use template::{ClaimTemplates, Placeholder, Template, TemplateError};
 pub use unverified::{MAX_ACCESS_TOKEN, MAX_FOREIGN_TOKEN, Unverified};

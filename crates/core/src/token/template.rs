@@ -124,7 +124,7 @@ impl ClaimTemplates {
                 continue;
             };
             if name.starts_with("x-hasura-") {
-                claims.hasura.custom.insert(name.clone(), text);
+                claims.hasura.custom.insert(name.into(), text.into());
             } else {
                 claims.extra.insert(name.clone(), text.into());
             }

@@ -1,12 +1,11 @@
 use std::borrow::Cow;
 
-use aws_lc_rs::digest::Digest;
 use base64::Engine;
 use memchr::{memchr, memrchr};
 
 use super::base64url::BASE64URL;
 use super::header::Header;
-use super::{Hashed, KeySet, Reject};
+use super::{KeySet, Reject};
 
 /// The longest text, in bytes, that can be one of our access tokens.
 pub const MAX_ACCESS_TOKEN: usize = 8 * 1024;
@@ -21,7 +20,6 @@ pub struct Unverified<'t> {
     signed: &'t str,
     payload: &'t str,
     signature: Vec<u8>,
-    digest: Option<&'t Digest>,
 }
 
 impl<'t> Unverified<'t> {
@@ -33,21 +31,19 @@ impl<'t> Unverified<'t> {
     /// - [`Reject::Header`], [`Reject::Algorithm`], [`Reject::Critical`], [`Reject::EmbeddedKey`] for a header
     ///   that no token of ours has.
     pub fn parse(token: &'t str) -> Result<Self, Reject> {
-        Self::parse_within(MAX_ACCESS_TOKEN, token)
+        Self::parse_within(MAX_ACCESS_TOKEN, token, read)
     }
 
-    /// The same by somebody who has hashed the token and has the keys: the header that their tokens have as a rule
-    /// is compared with the token's, and not read again.
+    /// The same by somebody who has the keys: the header that their tokens have as a rule is compared with the
+    /// token's, and not read again.
     ///
     /// # Errors
     /// As [`Unverified::parse`].
-    pub fn parse_hashed(token: &'t Hashed<'_>, keys: &'t KeySet) -> Result<Self, Reject> {
-        let header = |part: &str| match keys.usual_header(part) {
+    pub fn parse_by(keys: &'t KeySet, token: &'t str) -> Result<Self, Reject> {
+        Self::parse_within(MAX_ACCESS_TOKEN, token, |part| match keys.usual_header(part) {
             Some(header) => Ok(Cow::Borrowed(header)),
             None => read(part),
-        };
-        let parsed = Self::parse_parts(token.signed, token.signature, header)?;
-        Ok(Self { digest: Some(&token.digest), ..parsed })
+        })
     }
 
     /// The same for a token of another issuer, at most [`MAX_FOREIGN_TOKEN`] bytes.
@@ -55,27 +51,23 @@ impl<'t> Unverified<'t> {
     /// # Errors
     /// As [`Unverified::parse`].
     pub fn parse_foreign(token: &'t str) -> Result<Self, Reject> {
-        Self::parse_within(MAX_FOREIGN_TOKEN, token)
+        Self::parse_within(MAX_FOREIGN_TOKEN, token, read)
     }
 
-    fn parse_within(limit: usize, token: &'t str) -> Result<Self, Reject> {
+    fn parse_within(
+        limit: usize,
+        token: &'t str,
+        header: impl FnOnce(&str) -> Result<Cow<'t, Header>, Reject>,
+    ) -> Result<Self, Reject> {
         if token.len() > limit {
             return Err(Reject::Size);
         }
         let (signed, signature) = around(memrchr(b'.', token.as_bytes()), token).ok_or(Reject::Form)?;
-        Self::parse_parts(signed, signature, read)
-    }
-
-    fn parse_parts(
-        signed: &'t str,
-        signature: &str,
-        header: impl FnOnce(&str) -> Result<Cow<'t, Header>, Reject>,
-    ) -> Result<Self, Reject> {
         let (first, payload) = around(memchr(b'.', signed.as_bytes()), signed).ok_or(Reject::Form)?;
         if memchr(b'.', payload.as_bytes()).is_some() {
             return Err(Reject::Form);
         }
-        Ok(Self { header: header(first)?, signed, payload, signature: decode(signature)?, digest: None })
+        Ok(Self { header: header(first)?, signed, payload, signature: decode(signature)? })
     }
 
     /// The name of the key that is said to have signed this: a hint where to look, and not yet true.
@@ -89,7 +81,7 @@ impl<'t> Unverified<'t> {
         named.peek().ok_or(Reject::KeyUnknown)?;
         let mut fitting = named.filter(|key| key.algorithm() == self.header.algorithm).peekable();
         fitting.peek().ok_or(Reject::Algorithm)?;
-        if fitting.any(|key| key.made(&self.signature, self.signed.as_bytes(), self.digest)) {
+        if fitting.any(|key| key.made(&self.signature, self.signed.as_bytes())) {
             decode(self.payload)
         } else {
             Err(Reject::Signature)

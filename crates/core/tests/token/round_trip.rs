@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use countersign_core::token::{
     ACCESS_TOKEN_TYP, Algorithm, Claims, ClaimsError, FingerprintCookie, KeyError, KeySet, MAX_ACCESS_TOKEN,
-    PublicKey, Reject, SignError, SigningKey, Unverified,
+    PublicKey, Reject, SignError, SigningKey, SmolStr, Unverified,
 };
 use countersign_core::{Secret, SessionId, UserId};
 use proptest::prelude::*;
@@ -60,7 +60,7 @@ fn a_published_key_set_verifies_and_holds_no_secret() {
 fn what_may_not_be_said_is_not_signed() {
     let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
     let mut wrong = claims();
-    wrong.hasura.default_role = "admin".to_owned();
+    wrong.hasura.default_role = "admin".into();
     let refusal = key.sign(&wrong, ACCESS_TOKEN_TYP);
     assert_eq!(refusal, Err(SignError::Claims(ClaimsError::DefaultRole)));
 
@@ -108,12 +108,17 @@ fn a_jwk_is_read_as_it_was_written() {
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Es256).unwrap());
 
+fn text(pattern: &'static str) -> impl Strategy<Value = SmolStr> {
+    pattern.prop_map(SmolStr::from)
+}
+
 prop_compose! {
     fn any_claims()(
         (sub, sid, cep, iat) in (any::<[u8; 16]>(), any::<[u8; 16]>(), any::<u64>(), 0..=NOW.as_secs()),
-        (jti, client_id, username) in ("\\PC{0,20}", "\\PC{0,20}", proptest::option::of("\\PC{0,20}")),
-        (user_id, role, roles) in ("\\PC{0,20}", "\\PC{1,20}", proptest::collection::btree_set("\\PC{1,8}", 0..4)),
-        custom in proptest::collection::btree_map("x-hasura-c[a-z0-9_-]{0,10}", "\\PC{0,20}", 0..4),
+        (jti, client_id, username) in (text("\\PC{0,40}"), text("\\PC{0,40}"), proptest::option::of(text("\\PC{0,40}"))),
+        (user_id, role) in (text("\\PC{0,40}"), text("\\PC{1,40}")),
+        roles in proptest::collection::btree_set(text("\\PC{1,8}"), 0..4),
+        custom in proptest::collection::btree_map(text("x-hasura-c[a-z0-9_-]{0,20}"), text("\\PC{0,40}"), 0..4),
         extra in proptest::collection::btree_map("y\\PC{0,10}", "\\PC{0,20}", 0..4),
         fingerprint in any::<Option<[u8; 32]>>(),
     ) -> Claims {

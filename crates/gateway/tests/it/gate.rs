@@ -66,10 +66,10 @@ impl Gate {
     pub(crate) fn token(&self) -> String {
         let iat = self.clock.now().as_secs();
         let hasura = HasuraClaims {
-            user_id: USER.to_string(),
+            user_id: USER.to_string().into(),
             default_role: "user".into(),
             allowed_roles: vec!["user".into(), "editor".into()],
-            custom: BTreeMap::from([("x-hasura-name".to_owned(), "Zoë".to_owned())]),
+            custom: BTreeMap::from([("x-hasura-name".into(), "Zoë".into())]),
             fingerprint: Some(FingerprintCookie::parse(COOKIE).unwrap().hash()),
         };
         let claims = Claims {

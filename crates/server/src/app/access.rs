@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_core::Timestamp;
-use countersign_core::token::{Claims, HasuraClaims, Placeholder};
+use countersign_core::token::{Claims, HasuraClaims, Placeholder, SmolStr};
 
 use super::{App, Error};
 use crate::store::{Session, User};
@@ -33,21 +33,21 @@ impl App {
         let iat = now.as_secs();
         let exp = iat + ttl.as_secs();
         let mut claims = Claims {
-            iss: settings.issuer().to_owned(),
+            iss: settings.issuer().into(),
             sub: user.id,
-            aud: settings.audience.clone(),
+            aud: settings.audience.as_str().into(),
             iat,
             exp,
-            jti: URL_SAFE_NO_PAD.encode(self.random.bytes::<16>()?),
+            jti: URL_SAFE_NO_PAD.encode(self.random.bytes::<16>()?).into(),
             sid: session.id,
             cep: user.claims_epoch,
-            client_id: settings.client_id.clone(),
-            preferred_username: user.username.clone().filter(|_| settings.username_claim),
+            client_id: settings.client_id.as_str().into(),
+            preferred_username: user.username.as_ref().filter(|_| settings.username_claim).map(SmolStr::new),
             hasura: HasuraClaims {
-                user_id: user.id.to_string(),
-                default_role: user.default_role.clone(),
-                allowed_roles: user.roles.clone(),
-                custom: user.claims.clone(),
+                user_id: user.id.to_string().into(),
+                default_role: user.default_role.as_str().into(),
+                allowed_roles: user.roles.iter().map(SmolStr::new).collect(),
+                custom: user.claims.iter().map(|(name, text)| (name.into(), text.into())).collect(),
                 fingerprint: Some(session.fingerprint),
             },
             extra: serde_json::Map::new(),

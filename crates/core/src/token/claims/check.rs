@@ -61,7 +61,7 @@ impl Claims {
         if let Some(text) =
             [&self.iss, &self.aud].into_iter().find(|text| text.contains(':') && !is_uri(text))
         {
-            return Err(ClaimsError::Uri(text.clone()));
+            return Err(ClaimsError::Uri(text.to_string()));
         }
         if let Some(name) = self.extra.keys().find(|name| RESERVED.contains(&name.as_str())) {
             return Err(ClaimsError::Reserved(name.clone()));
@@ -77,7 +77,7 @@ impl HasuraClaims {
         }
         for (at, role) in self.allowed_roles.iter().enumerate() {
             if role.is_empty() || self.allowed_roles.iter().take(at).any(|earlier| earlier == role) {
-                return Err(ClaimsError::Role(role.clone()));
+                return Err(ClaimsError::Role(role.to_string()));
             }
         }
         self.custom.keys().try_for_each(|name| check_variable(name))?;
@@ -136,25 +136,27 @@ fn has_uri_characters(text: &str) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
+    use smol_str::SmolStr;
+
     use super::*;
     use crate::{SessionId, UserId};
 
     fn claims() -> Claims {
         Claims {
-            iss: "https://auth.example".to_owned(),
+            iss: "https://auth.example".into(),
             sub: UserId::from_bytes([1; 16]),
-            aud: "api".to_owned(),
+            aud: "api".into(),
             iat: 100,
             exp: 101,
-            jti: String::new(),
+            jti: SmolStr::default(),
             sid: SessionId::from_bytes([2; 16]),
             cep: 0,
-            client_id: "countersign".to_owned(),
+            client_id: "countersign".into(),
             preferred_username: None,
             hasura: HasuraClaims {
-                user_id: "7".to_owned(),
-                default_role: "user".to_owned(),
-                allowed_roles: vec!["user".to_owned()],
+                user_id: "7".into(),
+                default_role: "user".into(),
+                allowed_roles: vec!["user".into()],
                 custom: BTreeMap::new(),
                 fingerprint: None,
             },
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn good_claims_pass() {
         assert_eq!(claims().check(), Ok(()));
-        assert_eq!(check(|claims| claims.aud = "urn:example:api".to_owned()), Ok(()));
+        assert_eq!(check(|claims| claims.aud = "urn:example:api".into()), Ok(()));
         assert_eq!(check(|claims| drop(claims.extra.insert("role".to_owned(), "user".into()))), Ok(()));
     }
 
@@ -183,7 +185,7 @@ mod tests {
     #[test]
     fn roles_are_a_set_with_the_default_in_it() {
         let roles = |roles: &[&str]| {
-            check(|claims| claims.hasura.allowed_roles = roles.iter().map(|&role| role.to_owned()).collect())
+            check(|claims| claims.hasura.allowed_roles = roles.iter().map(|&role| role.into()).collect())
         };
         assert_eq!(roles(&["editor", "user"]), Ok(()));
         assert_eq!(roles(&[]), Err(ClaimsError::DefaultRole));
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn session_variables_are_in_lower_case_and_not_ours() {
         let variable =
-            |name: &str| check(|claims| drop(claims.hasura.custom.insert(name.to_owned(), "1".to_owned())));
+            |name: &str| check(|claims| drop(claims.hasura.custom.insert(name.into(), "1".into())));
         assert_eq!(variable("x-hasura-org_id-2"), Ok(()));
         for name in
             ["X-Hasura-Org", "x-hasura-", "x-hasura-org id", "x-hasura-örg", "org", "", "X-User-Fingerprint"]
@@ -209,9 +211,9 @@ mod tests {
 
     #[test]
     fn a_value_never_breaks_a_header_line() {
-        let evil = || "1\r\nX-Hasura-Role: admin".to_owned();
+        let evil = || SmolStr::new("1\r\nX-Hasura-Role: admin");
         for refused in [
-            check(|claims| drop(claims.hasura.custom.insert("x-hasura-org".to_owned(), evil()))),
+            check(|claims| drop(claims.hasura.custom.insert("x-hasura-org".into(), evil()))),
             check(|claims| claims.hasura.user_id = evil()),
             check(|claims| claims.hasura.allowed_roles.push(evil())),
         ] {
@@ -230,13 +232,13 @@ mod tests {
     #[test]
     fn what_has_a_colon_is_a_uri() {
         for uri in ["https://a.example:8443/x?y=z#f", "urn:a:b", "http://[::1]:8080", "a:", "a+b-c.d:%41"] {
-            assert_eq!(check(|claims| claims.iss = uri.to_owned()), Ok(()), "{uri}");
+            assert_eq!(check(|claims| claims.iss = uri.into()), Ok(()), "{uri}");
         }
         for bad in [
             ":", "1a:b", "a b:c", "a:b c", "a:%4", "a:%zz", "a:<b>", "a:[b]", "a://[::1", "a://[x]",
             "a:b#c#d", "a:\\", "ä:b", "a:ä", "a:\n",
         ] {
-            assert_eq!(check(|claims| claims.aud = bad.to_owned()), Err(ClaimsError::Uri(bad.to_owned())));
+            assert_eq!(check(|claims| claims.aud = bad.into()), Err(ClaimsError::Uri(bad.to_owned())));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::Map;
+use smol_str::SmolStr;
 
 use super::{ALLOWED_ROLES, Claims, DEFAULT_ROLE, FINGERPRINT, HASURA, HasuraClaims, USER_ID};
 use crate::token::json::{Name, once, other, repeated};
@@ -88,7 +89,7 @@ impl<'de> Visitor<'de> for HasuraVisitor {
                 FINGERPRINT => once(&mut fingerprint, &name, &mut members)?,
                 _ => {
                     let value = members.next_value()?;
-                    if custom.insert(name.clone().into_owned(), value).is_some() {
+                    if custom.insert(SmolStr::new(&*name), value).is_some() {
                         return Err(repeated(&name));
                     }
                 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 pub use self::check::ClaimsError;
 use super::{FingerprintHash, Reject};
@@ -21,30 +22,31 @@ const DEFAULT_ROLE: &str = "x-hasura-default-role";
 const ALLOWED_ROLES: &str = "x-hasura-allowed-roles";
 const FINGERPRINT: &str = "X-User-Fingerprint";
 
-/// The claims of an access token. Times are in seconds since the epoch.
+/// The claims of an access token. Times are in seconds since the epoch; a [`SmolStr`] is a text that cannot change,
+/// and holds a short one in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Claims {
     /// Who issued it: the issuer's URL.
-    pub iss: String,
+    pub iss: SmolStr,
     /// The user.
     pub sub: UserId,
     /// Whom it is for: one name.
-    pub aud: String,
+    pub aud: SmolStr,
     /// When it was issued, rounded down.
     pub iat: u64,
     /// From when on it is expired.
     pub exp: u64,
     /// The token's own name.
-    pub jti: String,
+    pub jti: SmolStr,
     /// The session that it belongs to.
     pub sid: SessionId,
     /// The user's claims epoch: a verifier refuses a smaller one than was announced.
     pub cep: u64,
     /// The client that it was issued to ([RFC 9068, section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
-    pub client_id: String,
+    pub client_id: SmolStr,
     /// The user name, for display only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub preferred_username: Option<String>,
+    pub preferred_username: Option<SmolStr>,
     /// What Hasura reads.
     #[serde(rename = "https://hasura.io/jwt/claims")]
     pub hasura: HasuraClaims,
@@ -57,13 +59,13 @@ pub struct Claims {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HasuraClaims {
     /// `x-hasura-user-id`.
-    pub user_id: String,
+    pub user_id: SmolStr,
     /// `x-hasura-default-role`.
-    pub default_role: String,
+    pub default_role: SmolStr,
     /// `x-hasura-allowed-roles`.
-    pub allowed_roles: Vec<String>,
+    pub allowed_roles: Vec<SmolStr>,
     /// Further session variables: full names (`x-hasura-org-id`) and their values.
-    pub custom: BTreeMap<String, String>,
+    pub custom: BTreeMap<SmolStr, SmolStr>,
     /// `X-User-Fingerprint`: the hash of the cookie that must come along.
     pub fingerprint: Option<FingerprintHash>,
 }

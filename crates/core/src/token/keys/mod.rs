@@ -6,7 +6,6 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-use aws_lc_rs::digest::Digest;
 use serde_json::Value;
 
 use self::jwk::Jwk;
@@ -163,10 +162,10 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether this key made `signature` over `signed`, whose SHA-256 is `digest` if that is known.
-    pub(super) fn made(&self, signature: &[u8], signed: &[u8], digest: Option<&Digest>) -> bool {
+    /// Whether this key made `signature` over `signed`.
+    pub(super) fn made(&self, signature: &[u8], signed: &[u8]) -> bool {
         match self {
-            Self::Public(key) => key.made(signature, signed, digest),
+            Self::Public(key) => key.made(signature, signed),
             Self::Shared(key) => key.made(signature, signed),
         }
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::Digest;
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
 };
@@ -68,10 +68,11 @@ impl PublicKey {
         (self.usual.part == part).then_some(&self.usual.header)
     }
 
-    pub(super) fn made(&self, signature: &[u8], signed: &[u8], digest: Option<&Digest>) -> bool {
-        match (self.algorithm, digest) {
-            (Algorithm::Es256 | Algorithm::Rs256, Some(digest)) => {
-                self.parsed.verify_digest_sig(digest, signature)
+    pub(super) fn made(&self, signature: &[u8], signed: &[u8]) -> bool {
+        match self.algorithm {
+            // Hashed apart, which the library does with less ado.
+            Algorithm::Es256 | Algorithm::Rs256 => {
+                self.parsed.verify_digest_sig(&digest(&SHA256, signed), signature)
             }
             _ => self.parsed.verify_sig(signed, signature),
         }

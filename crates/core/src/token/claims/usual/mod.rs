@@ -6,6 +6,7 @@ use std::ops::BitOr;
 use std::str::FromStr;
 
 use memchr::memchr;
+use smol_str::SmolStr;
 
 use super::check::RESERVED;
 use super::{ALLOWED_ROLES, Claims, DEFAULT_ROLE, FINGERPRINT, HasuraClaims, USER_ID};
@@ -20,16 +21,16 @@ pub(super) fn read(payload: &[u8]) -> Option<Claims> {
     }
     let mut rest = Rest(str::from_utf8(payload).ok()?);
     let claims = Claims {
-        iss: rest.text(r#"{"iss":""#)?.to_owned(),
+        iss: rest.text(r#"{"iss":""#)?.into(),
         sub: rest.parsed(r#","sub":""#)?,
-        aud: rest.text(r#","aud":""#)?.to_owned(),
+        aud: rest.text(r#","aud":""#)?.into(),
         iat: rest.number(r#","iat":"#)?,
         exp: rest.number(r#","exp":"#)?,
-        jti: rest.text(r#","jti":""#)?.to_owned(),
+        jti: rest.text(r#","jti":""#)?.into(),
         sid: rest.parsed(r#","sid":""#)?,
         cep: rest.number(r#","cep":"#)?,
-        client_id: rest.text(r#","client_id":""#)?.to_owned(),
-        preferred_username: rest.text(r#","preferred_username":""#).map(str::to_owned),
+        client_id: rest.text(r#","client_id":""#)?.into(),
+        preferred_username: rest.text(r#","preferred_username":""#).map(SmolStr::new),
         hasura: rest.hasura()?,
         extra: rest.further(RESERVED).map(|(name, text)| (name.to_owned(), text.into())).collect(),
     };
@@ -75,17 +76,17 @@ impl<'p> Rest<'p> {
 
     fn hasura(&mut self) -> Option<HasuraClaims> {
         self.skip(r#","https://hasura.io/jwt/claims":{"#)?;
-        let user_id = self.text(r#""x-hasura-user-id":""#)?.to_owned();
-        let default_role = self.text(r#","x-hasura-default-role":""#)?.to_owned();
+        let user_id = self.text(r#""x-hasura-user-id":""#)?.into();
+        let default_role = self.text(r#","x-hasura-default-role":""#)?.into();
         let mut allowed_roles = Vec::with_capacity(4);
-        allowed_roles.push(self.text(r#","x-hasura-allowed-roles":[""#)?.to_owned());
+        allowed_roles.push(self.text(r#","x-hasura-allowed-roles":[""#)?.into());
         while let Some(role) = self.text(r#",""#) {
-            allowed_roles.push(role.to_owned());
+            allowed_roles.push(role.into());
         }
         self.skip("]")?;
         let mut custom = BTreeMap::new();
         for (name, text) in self.further(&[USER_ID, DEFAULT_ROLE, ALLOWED_ROLES, FINGERPRINT]) {
-            custom.insert(name.to_owned(), text.to_owned());
+            custom.insert(name.into(), text.into());
         }
         let fingerprint = self.parsed(r#","X-User-Fingerprint":""#);
         self.skip("}")?;
