@@ -493,6 +493,8 @@ test('a sign-in waits for the sign-out before it, whose cookies come first', asy
   server.asked.length = 0
   server.delay = 4_000
   void session.signOut()
+  await clock.settle()
+  server.delay = 0
   const { claims } = await run(clock, session.signIn({ username: 'bob' }))
   await clock.advance(10_000)
   assert.deepEqual(server.asked, ['/auth/logout', '/auth/login'])
