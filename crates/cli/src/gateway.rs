@@ -150,6 +150,7 @@ impl GatewayFlags {
 
 pub(crate) async fn run(flags: GatewayFlags) -> anyhow::Result<ExitCode> {
     serve::log();
+    serve::allow_files();
     environment::warn(std::env::vars_os());
     let config = flags.load()?;
     let mut bound = bind(config.listen).await?;

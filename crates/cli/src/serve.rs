@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use countersign_server::listen::Bound;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -14,6 +15,7 @@ use crate::{environment, open, print};
 
 pub(crate) async fn run(flags: Flags) -> anyhow::Result<ExitCode> {
     log();
+    allow_files();
     environment::warn(std::env::vars_os());
     let config = flags.load()?;
     let listen = config.listen;
@@ -43,6 +45,17 @@ pub(crate) fn log() {
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
         .with_writer(std::io::stderr)
         .init();
+}
+
+/// As many open files as the machine allows this process: each connection is one, and the 1,024 that are usual to begin
+/// with are few.
+pub(crate) fn allow_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        tracing::warn!(%error, "the limit of open files stays at {:?}", limit.current);
+    }
 }
 
 /// Resolves when an operator ends the process.

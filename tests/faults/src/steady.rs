@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tokio::task::JoinSet;
 
 use crate::client::{Client, Outcome};
@@ -51,7 +51,7 @@ impl Steady {
         tokio::time::timeout(STALLED, waiting).await.context("refreshes are not answered any more")
     }
 
-    /// Ends it; how long each refresh took, the shortest first. One that was not answered is an error.
+    /// Ends it, and all log out; how long each refresh took, the shortest first. One that was not answered is an error.
     pub async fn end(mut self) -> anyhow::Result<Vec<Duration>> {
         self.over.store(true, Ordering::Relaxed);
         let mut all = Vec::new();
@@ -78,6 +78,8 @@ async fn refreshes(
         answered.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(PAUSE).await;
     }
+    // Who listens next has something to be told.
+    ensure!(client.ask_to_log_out(Fate::Whole).await?, "a logout was not answered");
     Ok(took)
 }
 

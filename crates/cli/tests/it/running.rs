@@ -62,6 +62,11 @@ impl Server {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills the server; answers its folder, as it left that.
     pub(crate) fn kill(mut self) -> TempDir {
         self.child.kill().unwrap();

@@ -40,6 +40,20 @@ fn listens_on_the_other_localhost_too() {
     keep_alive((Ipv6Addr::LOCALHOST, server.port()));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn as_many_files_as_the_machine_allows_may_be_open() {
+    let data = TempDir::new().unwrap();
+    let mut command = std::process::Command::new("sh");
+    let serve = "ulimit -S -n 100 && exec \"$0\" serve --listen 127.0.0.1:0";
+    command.args(["-c", serve, env!("CARGO_BIN_EXE_countersign")]).env("COUNTERSIGN_DATA", data.path());
+    let server = Server::started(command, data);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process())).unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let [soft, hard, ..] = files.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{files}") };
+    assert_eq!(soft, hard);
+}
+
 #[test]
 fn a_taken_port_is_an_error_that_says_so() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

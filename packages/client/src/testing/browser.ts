@@ -57,6 +57,7 @@ export class Browser {
         for (const one of this.#channels) if (one.tab === tab) this.#channels.delete(one)
       },
       fetch: async (input, init = {}) => {
+        init.signal?.throwIfAborted()
         const answer = await this.#serve(jar, new URL(String(input), 'http://localhost').pathname, init)
         return isCrashed ? new Promise(() => {}) : answer
       },
