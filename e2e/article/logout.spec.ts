@@ -58,6 +58,50 @@ test('Logout, as written: without the server it never ends', async ({ open, ann,
   expect(await stored(page)).toEqual({ jwt: '', refreshToken: '' })
 })
 
+test('Logout: as written it is asked for twice, corrected once, also by a page that is being developed', async ({
+  open,
+  ann,
+}) => {
+  for (const [code, times] of [
+    ['as-written', 2],
+    ['app', 1],
+    ['app-development', 1],
+  ] as const) {
+    const page = await open(code)
+    await putTokens(page, ann)
+    let asked = 0
+    page.on('request', request => {
+      if (request.postData()?.includes('signout')) asked += 1
+    })
+    await goto(page, '/signout')
+    await expectAt(page, '/signin')
+    expect(asked, code).toBe(times)
+  }
+})
+
+test('Logout, corrected: what a session in cookie mode left in the browser is not in the way', async ({
+  open,
+  ann,
+  context,
+}) => {
+  const page = await open('app')
+  await page.evaluate(
+    body =>
+      fetch('/auth/login', {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    { username: ann.email, password: ann.password },
+  )
+  await signIn(page, ann)
+  const [token, cookie] = [await jwt(page), await fingerprint(context)]
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await expectAt(page, '/signin')
+  await fingerprint(context, cookie)
+  expect(await ask(page, token)).toBe('SESSION_ENDED')
+})
+
 test('Logout, corrected: with the server and without, this tab is signed out', async ({
   open,
   ann,

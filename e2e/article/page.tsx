@@ -1,6 +1,7 @@
 /** The article's app. The same page is bundled with the code as it is written there, and with the corrected. */
 import { ApolloClient, type ApolloLink, ApolloProvider, gql, InMemoryCache, useQuery } from '@apollo/client'
 import Router from 'next/router'
+import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import * as apollo from './app/apollo-client'
 import { ForceLogout } from './app/force-logout'
@@ -92,4 +93,8 @@ Object.assign(window, {
         error: error => events.push(`error ${error.message ?? error.type}`),
       }),
 })
-createRoot(document.querySelector('main') as HTMLElement).render(<Page />)
+createRoot(document.querySelector('main') as HTMLElement).render(
+  <StrictMode>
+    <Page />
+  </StrictMode>,
+)

@@ -18,13 +18,19 @@ import { type Flags, Stack } from '../stack.ts'
 const here = import.meta.dirname
 const limits = { 'login-account-limit': 'off', 'login-address-limit': 'off', 'signup-address-limit': 'off' }
 
-/** Which code the page is made of: the article's, on either version of its refresh link; the corrected; the SDK's. */
-export type Code = 'as-written' | 'as-written-0.7' | 'app' | 'sdk'
+/** Which code the page is made of: the article's, on either version of its refresh link; the corrected, also as it runs in development; the SDK's. */
+export type Code = 'as-written' | 'as-written-0.7' | 'app' | 'app-development' | 'sdk'
 
 const page = `<!doctype html><html data-endpoint="ENDPOINT" data-links="LINKS"><title>The article</title>
 <link rel="icon" href="/icon.svg"><main></main><script type="module" src="/CODE.js"></script>`
 const csp =
   "default-src 'self'; connect-src 'self' http://localhost:* ws://localhost:*; require-trusted-types-for 'script'"
+
+const definitions = (environment: 'development' | 'production') => ({
+  'process.env.NODE_ENV': `"${environment}"`,
+  'process.env.NEXT_PUBLIC_HASURA_ENDPOINT': 'document.documentElement.dataset.endpoint',
+  __DEV__: 'false',
+})
 
 /** One file, bundled. */
 export function bundle(entry: string, options: BuildOptions = {}): string {
@@ -38,11 +44,7 @@ export function bundle(entry: string, options: BuildOptions = {}): string {
     jsx: 'automatic',
     // The application's, for the SDK too.
     alias: { 'next/router': './router.ts', '@apollo/client': join(here, 'node_modules/@apollo/client') },
-    define: {
-      'process.env.NODE_ENV': '"production"',
-      'process.env.NEXT_PUBLIC_HASURA_ENDPOINT': 'document.documentElement.dataset.endpoint',
-      __DEV__: 'false',
-    },
+    define: definitions('production'),
     write: false,
     logLevel: 'silent',
     ...options,
@@ -63,6 +65,7 @@ const builds: Record<Code, () => string> = {
   'as-written': () => written('-0.3'),
   'as-written-0.7': () => written(''),
   app: () => bundle(read('page.tsx')),
+  'app-development': () => bundle(read('page.tsx'), { define: definitions('development') }),
   sdk: () => bundle(read('sdk.tsx')),
 }
 

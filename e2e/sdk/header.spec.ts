@@ -16,7 +16,7 @@ test('47 header mode: new and duplicated tabs take sessions of their own, and no
   const stored = await one.evaluate(() => JSON.stringify([{ ...localStorage }, document.cookie]))
   expect(stored).not.toMatch(/eyJ|cs_rt_/)
 
-  const fresh = await tabs.open('/header')
+  const fresh = await tabs.open('/header?patient')
   await expectStatus(fresh, 'signedIn')
   // Chromium copies sessionStorage into a window that a page opens.
   const [copy] = await Promise.all([

@@ -117,10 +117,10 @@ async fn prepare(
 ) -> anyhow::Result<(String, Option<JournalCopy>)> {
     sqlite::examine(copy)?;
     let journal = open::journal(&config, copy)?;
-    let copied = journal.map(|path| {
+    let journal = journal.map(|path| {
         JournalCopy::of(&path).map_err(|error| OpenError::Journal(path, JournalError::from(error)))
     });
-    let copies = Copies { place, config, database: copy, journal: copied.transpose() };
+    let copies = Copies { place, config, database: copy, journal: journal.transpose() };
     match keep {
         Some(database) => copies.keep_sessions(database).await,
         None => copies.end().await,

@@ -19,6 +19,17 @@ const SHARDS: usize = 64;
 /// signature has no need to.
 const LETTERS: usize = 32;
 
+/// Where a token is kept: the hash of its last letters.
+#[derive(Clone, Copy)]
+pub(crate) struct Place(u64);
+
+impl Place {
+    const fn shard(self) -> usize {
+        // The maps go by the lowest and the highest bits.
+        (self.0 >> 32) as usize % SHARDS
+    }
+}
+
 /// Takes a hash as it is.
 #[derive(Default)]
 struct AsItIs(u64);
@@ -63,18 +74,20 @@ impl Signatures {
         Self { shards, random: RandomState::new(), len: AtomicUsize::new(0), most, next: AtomicUsize::new(0) }
     }
 
-    pub(crate) fn find(&self, token: &str) -> Option<Arc<Proven>> {
-        let place = self.place(token)?;
-        let kept = self.shard_of(place)?.found.get(&place).cloned()?;
+    /// Where a token is kept, if it is.
+    pub(crate) fn place(&self, token: &str) -> Place {
+        let end = token.as_bytes().last_chunk::<LETTERS>();
+        Place(self.random.hash_one(end))
+    }
+
+    pub(crate) fn find(&self, place: Place, token: &str) -> Option<Arc<Proven>> {
+        let kept = self.shard(place.shard())?.found.get(&place.0).cloned()?;
         (*kept.token == *token).then_some(kept)
     }
 
     /// Of two tokens of one place, the later is kept.
-    pub(crate) fn insert(&self, proven: Arc<Proven>) {
-        let Some(place) = self.place(&proven.token) else {
-            return;
-        };
-        let Some(mut shard) = self.shard_of(place) else {
+    pub(crate) fn insert(&self, place: Place, proven: Arc<Proven>) {
+        let Some(mut shard) = self.shard(place.shard()) else {
             return;
         };
         while self.len() >= self.most {
@@ -84,8 +97,8 @@ impl Signatures {
             };
             self.left(usize::from(shard.found.remove(&oldest).is_some()));
         }
-        if shard.found.insert(place, proven).is_none() {
-            shard.order.push_back(place);
+        if shard.found.insert(place.0, proven).is_none() {
+            shard.order.push_back(place.0);
             self.len.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -117,15 +130,6 @@ impl Signatures {
 
     fn left(&self, count: usize) {
         self.len.fetch_sub(count, Ordering::Relaxed);
-    }
-
-    fn place(&self, token: &str) -> Option<u64> {
-        Some(self.random.hash_one(token.as_bytes().last_chunk::<LETTERS>()?))
-    }
-
-    fn shard_of(&self, place: u64) -> Option<MutexGuard<'_, Shard>> {
-        // The maps go by the lowest and the highest bits.
-        self.shard((place >> 32) as usize % SHARDS)
     }
 
     fn shard(&self, at: usize) -> Option<MutexGuard<'_, Shard>> {

@@ -123,7 +123,8 @@ impl State {
         now: Timestamp,
     ) -> Result<(Arc<Proven>, bool), Refused> {
         let keys = self.keys.load();
-        let remembered = self.signatures.find(token);
+        let place = self.signatures.place(token);
+        let remembered = self.signatures.find(place, token);
         if let Some(proven) = remembered.filter(|proven| proven.key.is_some_and(|key| keys.holds(key))) {
             proven.claims.check_expiry(now, self.policy.checks.leeway)?;
             self.fingerprint(&proven.claims, shown)?;
@@ -137,7 +138,7 @@ impl State {
         self.fingerprint(&proven.claims, shown)?;
         self.allowed(&proven)?;
         if proven.key.is_some() {
-            self.signatures.insert(Arc::clone(&proven));
+            self.signatures.insert(place, Arc::clone(&proven));
         }
         Ok((proven, false))
     }

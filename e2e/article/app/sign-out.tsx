@@ -1,6 +1,6 @@
 import { gql, useApolloClient, useMutation } from '@apollo/client'
-import { useRouter } from 'next/router'
-import { useEffect } from 'react'
+import Router from 'next/router'
+import { useEffect, useRef } from 'react'
 import { setJwtToken, setRefreshToken } from './auth'
 
 const SignOutMutation = gql`
@@ -13,10 +13,12 @@ const SignOutMutation = gql`
 
 export function SignOut() {
   const client = useApolloClient()
-  const router = useRouter()
   const [signOut] = useMutation(SignOutMutation)
+  const isBegun = useRef(false)
 
   useEffect(() => {
+    if (isBegun.current) return
+    isBegun.current = true
     // Clear the JWT and refresh token so that Apollo doesn't try to use them
     setJwtToken(null)
     setRefreshToken(null)
@@ -26,8 +28,8 @@ export function SignOut() {
     signOut()
       .catch(console.warn)
       .finally(() => client.clearStore())
-      .finally(() => router.push('/signin'))
-  }, [signOut, router, client])
+      .finally(() => Router.push('/signin'))
+  }, [signOut, client])
 
   return <p>Signing out...</p>
 }

@@ -23,6 +23,8 @@ pub struct Leaving<'r> {
     pub bearer: Option<&'r str>,
     /// The refresh token of the cookie.
     pub by_cookie: Option<&'r str>,
+    /// Whether a refresh cookie came that may be forged. It is no way to a session; where there is none, this is why.
+    pub unproven: bool,
     /// The fingerprint cookie. Alone it is enough for a session in header mode, whose page lost its tokens.
     pub fingerprint: Option<&'r FingerprintCookie>,
 }
@@ -73,7 +75,8 @@ impl App {
                 return Ok(held);
             }
         }
-        Err(first.unwrap_or(Error::Code(Code::NoSession)))
+        let nothing = if by.unproven { Code::CsrfRejected } else { Code::NoSession };
+        Err(first.unwrap_or(Error::Code(nothing)))
     }
 
     async fn session_of_refresh_token(&self, presented: Presented<'_>) -> Result<Held, Error> {

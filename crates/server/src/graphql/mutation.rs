@@ -86,7 +86,7 @@ impl Mutation {
         #[graphql(desc = "In header mode, if there is no access token.")] refresh_token: Option<String>,
     ) -> Result<Signout> {
         let asked = asked(ctx)?;
-        app(ctx)?.logout(asked.leaving(refresh_token.as_deref())?).await.map_err(Refused::from)?;
+        app(ctx)?.logout(asked.leaving(refresh_token.as_deref())).await.map_err(Refused::from)?;
         set_cookies(ctx, cookies::clear(app(ctx)?.settings()));
         Ok(Signout { ok: true })
     }

@@ -69,18 +69,13 @@ impl Asked {
         Presented { refresh, mode, fingerprint: self.cookies.fingerprint.as_ref(), claimed_fingerprint: None }
     }
 
-    /// Everything by which the request names the session that it wants to leave.
-    pub(crate) fn leaving<'r>(&'r self, by_body: Option<&'r str>) -> Result<Leaving<'r>, Refused> {
-        let bearer = self.bearer.as_deref();
-        let by_cookie = match self.by_cookie() {
-            Ok(presented) => Some(presented.refresh),
-            // A cookie that may be forged counts for nothing; if it is all there is, say so.
-            Err(refused) if self.cookies.refresh.is_some() && by_body.is_none() && bearer.is_none() => {
-                return Err(refused);
-            }
-            Err(_) => None,
-        };
-        Ok(Leaving { by_body, bearer, by_cookie, fingerprint: self.cookies.fingerprint.as_ref() })
+    /// Everything by which the request names the session that it wants to leave. A cookie that may be forged counts
+    /// for nothing.
+    pub(crate) fn leaving<'r>(&'r self, by_body: Option<&'r str>) -> Leaving<'r> {
+        let by_cookie = self.by_cookie().ok().map(|presented| presented.refresh);
+        let unproven = self.cookies.refresh.is_some() && by_cookie.is_none();
+        let (bearer, fingerprint) = (self.bearer.as_deref(), self.cookies.fingerprint.as_ref());
+        Leaving { by_body, bearer, by_cookie, unproven, fingerprint }
     }
 
     /// The session whose access token came with the request.

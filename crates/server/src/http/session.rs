@@ -157,7 +157,7 @@ pub(super) async fn logout(
     asked: Asked,
     JsonBody(body): JsonBody<LogoutBody>,
 ) -> Result<Response, Refused> {
-    app.logout(asked.leaving(body.refresh_token.as_deref())?).await?;
+    app.logout(asked.leaving(body.refresh_token.as_deref())).await?;
     Ok(gone(&app))
 }
 

@@ -23,6 +23,23 @@ export function scene(): Scene {
   }
 }
 
+/** The same, and somebody who signed in and closed the tab. */
+export async function returning({ signedIn = true } = {}) {
+  const { clock, server, browser } = scene()
+  const open = (options: SessionOptions = {}, tab: Tab = browser.tab()): [Session, Tab] => [
+    createSession({ world: tab, ...options }),
+    tab,
+  ]
+  if (signedIn) {
+    const [session] = open()
+    await run(clock, session.signIn({ username: 'ann' }))
+    session.close()
+    server.asked.length = 0
+    await clock.advance(100)
+  }
+  return { clock, server, browser, open }
+}
+
 /** Lets time pass until it is answered. */
 export async function run<T>(clock: ManualClock, answer: Promise<T>): Promise<T> {
   let isOver = false

@@ -92,6 +92,21 @@ async fn a_fingerprint_alone_is_enough_in_header_mode_only() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_session_left_in_the_browser_does_not_hide_the_one_in_header_mode() {
+    let (server, mut ann) = signed_in().await;
+    // It ends the session in cookie mode, whose refresh cookie stays.
+    let opened = ann.login(json!({ "mode": "header" })).await;
+    let token = opened.text("/refresh_token");
+    assert!(ann.cookies.contains_key(REFRESH));
+    (ann.bearer, ann.by_script) = (None, None);
+    let before = denied(&server);
+    let answer = logout(&mut ann.clone()).await;
+    assert_eq!((answer.status.as_u16(), answer.set_cookies().len()), (200, 3));
+    assert_eq!(denied(&server), before + 1);
+    ann.refresh_with(&token).await.ended(Some("logout"));
+}
+
+#[tokio::test]
 async fn a_stale_access_token_does_not_spoil_a_good_cookie() {
     let (server, mut ann) = signed_in().await;
     ann.bearer = Some("stale".to_owned());
