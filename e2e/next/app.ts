@@ -111,10 +111,8 @@ export const test = base.extend<
       signedUp: async where => {
         const page = await open('/signup', where)
         const name = `ann-${randomBytes(4).toString('hex')}`
-        await page.fill('[name=username]', `${name}@example.org`)
         await page.fill('[name=name]', name)
-        await page.fill('[name=password]', password)
-        await page.click('main button')
+        await enter(page, `${name}@example.org`)
         await expect(page.getByTestId('notes')).toBeAttached()
         return { page, name }
       },
@@ -140,8 +138,29 @@ export const hint = async (context: BrowserContext): Promise<string> =>
   (await context.cookies()).find(({ name }) => name === '__Host-cshint')?.value ?? ''
 export const depth = (hint: string): number => Number(hint.split('.')[1])
 
-/** Writes a note, as its user does. */
+/** Writes a note, as its user does, and sees it. */
 export async function write(page: Page, text: string): Promise<void> {
   await page.fill('[name=text]', text)
   await page.click('main form button')
+  await expect(page.getByTestId('notes')).toContainText(text)
 }
+
+/** Fills the form of the entrance in, and sends it. */
+export async function enter(page: Page, name: string): Promise<void> {
+  await page.fill('[name=username]', name)
+  await page.fill('[name=password]', password)
+  await page.click('main form button')
+}
+
+/** That nothing of a page could be used by whoever keeps a copy of it. */
+export const expectNoToken = (html: string) => expect(html).not.toMatch(/eyJ[\w-]+\.eyJ|cs_rt_/)
+
+/** The lines of an answer that set cookies. */
+export const cookiesSet = (headers: { name: string; value: string }[]): string[] =>
+  headers.filter(({ name }) => /^set-cookie$/i.test(name)).map(({ value }) => value)
+
+/** What Next.js's router fetches before anybody wants it, twelve times at once. */
+export const prefetches = (context: BrowserContext, app: NextApp) =>
+  Array.from({ length: 12 }, () =>
+    context.request.get(`${app.url}/notes`, { headers: { rsc: '1', 'next-router-prefetch': '1' } }),
+  )

@@ -1,6 +1,6 @@
 /** Cookies that are old, halved or forged: the page of a visitor, no error, no loop. */
 import type { Cookie, Page } from '@playwright/test'
-import { expect, type NextApp, password, test, type Visits } from './app.ts'
+import { enter, expect, type NextApp, test, type Visits } from './app.ts'
 
 const csrt = '__Host-csrt'
 const csfp = '__Host-csfp'
@@ -43,9 +43,7 @@ test('58 Next.js: cookies of an ended session are those of a visitor, who can si
   app.road.clear()
   const tab = await comes(visits, cookies)
   expectFew(app, 1)
-  await tab.fill('[name=username]', name)
-  await tab.fill('[name=password]', password)
-  await tab.click('main form button')
+  await enter(tab, name)
   await expect(tab.getByTestId('notes')).toBeAttached()
 })
 

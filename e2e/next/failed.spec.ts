@@ -1,5 +1,5 @@
 /** Without scripts, while the auth server or the API fails: whoever sent a form is told. */
-import { expect, password, test } from './app.ts'
+import { enter, expect, test } from './app.ts'
 
 // Nobody listens there.
 test.use({ environment: { NOTES_API: 'http://127.0.0.1:1' } })
@@ -9,19 +9,13 @@ test('without scripts a form that failed says so, in words of the page', async (
   const page = await visits.open('/signup?next=%2Fdevices', browser)
   const alert = page.getByRole('alert')
   const away = 'The server cannot be reached now. Try again.'
-  const enter = async () => {
-    await page.fill('[name=password]', password)
-    await page.click('main form button')
-  }
   const name = `plain-${Date.now().toString(36)}`
   app.road.fault = { path: '/auth/signup', status: 502 }
-  await page.fill('[name=username]', `${name}@example.org`)
-  await enter()
+  await enter(page, `${name}@example.org`)
   await expect(alert).toHaveText(away)
   app.road.fault = undefined
-  await page.fill('[name=username]', `${name}@example.org`)
   await page.fill('[name=name]', name)
-  await enter()
+  await enter(page, `${name}@example.org`)
   await expect(page).toHaveURL(`${app.url}/devices`)
 
   app.road.fault = { path: '/auth/logout/all' }
@@ -53,13 +47,11 @@ test('without scripts a form that failed says so, in words of the page', async (
 
   await page.goto(`${app.url}/signin?next=%2Fdevices`)
   app.road.fault = { path: '/auth/login' }
-  await page.fill('[name=username]', name)
-  await enter()
+  await enter(page, name)
   await expect(page).toHaveURL(`${app.url}/signin?next=%2Fdevices&error=UNAVAILABLE`)
   await expect(alert).toHaveText(away)
   app.road.fault = undefined
-  await page.fill('[name=username]', name)
-  await enter()
+  await enter(page, name)
   await expect(page).toHaveURL(`${app.url}/devices`)
 })
 

@@ -1,28 +1,20 @@
 /** Without scripts: forms that the app's own routes take, and nothing that another page could send. */
 import type { Page } from '@playwright/test'
-import { expect, password, test } from './app.ts'
+import { enter, expect, test, write } from './app.ts'
 
 test('59 Next.js: without scripts everything still works', async ({ app, visits }) => {
   const browser = await visits.browser({ javaScriptEnabled: false })
   const page = await visits.open('/notes', browser)
   await expect(page).toHaveURL(/signin\?next=%2Fnotes/)
   const name = `plain-${Date.now().toString(36)}`
-  const submit = async () => {
-    await page.fill('[name=password]', password)
-    await page.click('main form button')
-  }
-  await page.fill('[name=username]', name)
-  await submit()
+  await enter(page, name)
   await expect(page.getByRole('alert')).toContainText('No account')
   await page.click('main >> text=Sign up')
-  await page.fill('[name=username]', `${name}@example.org`)
   await page.fill('[name=name]', name)
-  await submit()
+  await enter(page, `${name}@example.org`)
   await expect(page).toHaveURL(`${app.url}/notes`)
   await expect(page.getByTestId('who')).toHaveText(name)
-  await page.fill('[name=text]', 'By hand')
-  await page.click('main form button')
-  await expect(page.getByTestId('notes')).toContainText('By hand')
+  await write(page, 'By hand')
   await page.click('nav >> text=Devices')
   await expect(page.getByTestId('devices')).toContainText('this one')
   await page.getByTestId('sign-out').click()
@@ -31,8 +23,7 @@ test('59 Next.js: without scripts everything still works', async ({ app, visits 
 
   // Back to what was wanted.
   await page.goto(`${app.url}/devices`)
-  await page.fill('[name=username]', name)
-  await submit()
+  await enter(page, name)
   await expect(page).toHaveURL(`${app.url}/devices`)
   await page.getByTestId('everywhere').click()
   await expect(page).toHaveURL(/signin/)
@@ -50,9 +41,7 @@ test('a device is logged out from the list, with scripts and without', async ({ 
   for (const tab of [page, list]) {
     const phone = await visits.browser()
     const elsewhere = await visits.open('/signin', phone)
-    await elsewhere.fill('[name=username]', name)
-    await elsewhere.fill('[name=password]', password)
-    await elsewhere.click('main form button')
+    await enter(elsewhere, name)
     await expect(elsewhere.getByTestId('socket')).toContainText('open')
     await tab.goto(`${app.url}/devices`)
     await expect(rows(tab)).toHaveCount(2)

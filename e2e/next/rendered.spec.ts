@@ -1,5 +1,5 @@
 /** Scenarios of a server that renders, in the app as it is built. */
-import { depth, expect, hint, test, write } from './app.ts'
+import { cookiesSet, depth, expect, expectNoToken, hint, prefetches, test, write } from './app.ts'
 
 test('23 Next.js: a page of somebody goes on in the browser, and nothing was rotated for it', async ({
   app,
@@ -9,7 +9,6 @@ test('23 Next.js: a page of somebody goes on in the browser, and nothing was rot
 }) => {
   const { page, name } = await visits.signedUp()
   await write(page, 'Rendered')
-  await expect(page.getByTestId('notes')).toContainText('Rendered')
   const before = await hint(context)
   app.road.clear()
   const queries: string[] = []
@@ -20,7 +19,7 @@ test('23 Next.js: a page of somebody goes on in the browser, and nothing was rot
   const html = (await answer?.text()) ?? ''
   expect(html).toContain(name)
   expect(html).toContain('Rendered')
-  expect(html).not.toMatch(/eyJ[\w-]+\.eyJ|cs_rt_/)
+  expectNoToken(html)
   await expect(page.getByTestId('socket')).toHaveText('open')
   await expect(page.getByTestId('notes')).toContainText('Rendered')
   // What the server found out is in the browser's cache, which asks for none of it again.
@@ -35,12 +34,10 @@ test('24 Next.js: twelve prefetches at once rotate nothing', async ({ app, conte
   const { name } = await visits.signedUp()
   const before = await hint(context)
   app.road.clear()
-  const headers = { rsc: '1', 'next-router-prefetch': '1' }
-  const prefetches = Array.from({ length: 12 }, () => context.request.get(`${app.url}/notes`, { headers }))
   const renders = Array.from({ length: 12 }, () => context.request.get(`${app.url}/notes`))
-  for (const answer of await Promise.all([...prefetches, ...renders])) {
+  for (const answer of await Promise.all([...prefetches(context, app), ...renders])) {
     expect(answer.status()).toBe(200)
-    expect(answer.headersArray().filter(({ name }) => /set-cookie/i.test(name))).toEqual([])
+    expect(cookiesSet(answer.headersArray())).toEqual([])
   }
   for (const answer of await Promise.all(renders)) expect(await answer.text()).toContain(name)
   expect(app.road.count('/auth/mint')).toBeLessThanOrEqual(24)
@@ -67,7 +64,6 @@ test('28 Next.js: a log-out without network is one at once, and the server hears
 }) => {
   const { page } = await visits.signedUp()
   await write(page, 'Secret')
-  await expect(page.getByTestId('notes')).toContainText('Secret')
   const old = (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ')
   app.road.clear()
   await context.setOffline(true)
@@ -99,14 +95,13 @@ test('60 Next.js: the Pages Router renders for who asks as well', async ({
 }) => {
   const { page, name } = await visits.signedUp()
   await write(page, 'Printed')
-  await expect(page.getByTestId('notes')).toContainText('Printed')
   app.road.clear()
   const answer = await context.request.get(`${app.url}/printed`)
   expect(answer.headers()['cache-control']).toBe('private, no-store')
-  expect(answer.headersArray().filter(({ name }) => /set-cookie/i.test(name))).toEqual([])
+  expect(cookiesSet(answer.headersArray())).toEqual([])
   const html = await answer.text()
   expect(html).toContain('Printed')
-  expect(html).not.toMatch(/eyJ[\w-]+\.eyJ|cs_rt_/)
+  expectNoToken(html)
   expect(app.road.passed).toEqual([{ path: '/auth/mint', status: 200 }])
   await page.goto(`${app.url}/printed`)
   await expect(page).toHaveTitle(`Notes of ${name}`)

@@ -11,6 +11,8 @@ type Patience = Pick<StockOptions, 'retryAttempts' | 'shouldRetry'>
 export class Subscriber {
   /** How many sockets were opened and acknowledged. */
   opened = 0
+  /** How often the server asked whether anybody is there. */
+  pings = 0
   /** How each socket ended that is over, in order. */
   readonly closes: { code: number; reason: string }[] = []
   readonly #client: Client
@@ -33,6 +35,9 @@ export class Subscriber {
     this.#client.on('connected', socket => {
       this.opened += 1
       this.#socket = socket as WebSocket
+    })
+    this.#client.on('ping', isReceived => {
+      if (isReceived) this.pings += 1
     })
     this.#client.on('closed', event => {
       const { code, reason } = event as { code: number; reason: string }

@@ -142,7 +142,7 @@ test('without a newer token the stock client connects again by itself', async ()
   await telling
 })
 
-test('programs that end say so, and a client connects again as soon as there is one', async () => {
+test('clients are pinged; programs that end say so, and a client connects again as soon as there is one', async () => {
   const server = await Stack.start()
   const api = await Notes.start(server)
   // The API is a verifier as well, and asks for the fingerprint.
@@ -166,6 +166,8 @@ test('programs that end say so, and a client connects again as soon as there is 
     [() => api.stop(), await open(api.url, notes, 0)],
     [() => server.stop(), patient],
   ]
+  // Each asks whether its clients are there.
+  await until(() => ends.every(([, { pings }]) => pings > 0))
   for (const [end, subscriber] of ends) {
     await end()
     await until(() => subscriber.closes.length > 0)

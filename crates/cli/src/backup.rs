@@ -10,7 +10,7 @@ use clap::Args;
 use countersign_core::{Clock, SystemClock};
 use countersign_server::app::App;
 use countersign_server::config::{Config, Database};
-use countersign_server::store::sqlite::{self, JournalCopy, OpenError, Put};
+use countersign_server::store::sqlite::{self, JournalCopy, JournalError, OpenError, Put};
 
 use crate::open::{self, Place};
 use crate::print;
@@ -111,88 +111,101 @@ pub(crate) async fn restore(Restore { file, keep_sessions, place }: Restore) -> 
 /// that it is to replace, sessions live on.
 async fn prepare(
     place: &Place,
-    mut config: Config,
+    config: Config,
     copy: &Path,
     keep: Option<&Path>,
 ) -> anyhow::Result<(String, Option<JournalCopy>)> {
     sqlite::examine(copy)?;
     let journal = open::journal(&config, copy)?;
-    let mut journal = journal.as_deref().map(JournalCopy::of).transpose().context("the journal")?;
-    if let Some(journal) = &journal {
-        config.journal = journal.path().to_string_lossy().into_owned();
+    let journal = journal.map(|path| {
+        JournalCopy::of(&path).map_err(|error| OpenError::Journal(path, JournalError::from(error)))
+    });
+    let copies = Copies { place, config, database: copy, journal: journal.transpose() };
+    match keep {
+        Some(database) => copies.keep_sessions(database).await,
+        None => copies.end().await,
     }
-    let outcome = match keep {
-        Some(database) => keep_sessions(place, &config, journal.as_ref(), copy, database).await?,
-        None => end(place, config, copy, &mut journal).await?,
-    };
-    if let Some(journal) = &journal {
-        sqlite::move_journal(copy, journal.journal())?;
-    }
-    Ok((outcome, journal))
 }
 
-/// Ends whatever lives in the copy, after the journal has told it what else has changed; or without.
-async fn end(
-    place: &Place,
-    mut config: Config,
-    copy: &Path,
-    journal: &mut Option<JournalCopy>,
-) -> anyhow::Result<String> {
-    let app = match open_copy(place, &config, journal.as_ref(), copy).await {
-        Err(error) if error.downcast_ref().is_some_and(|error| matches!(error, OpenError::Journal(..))) => {
-            eprintln!(
-                "countersign: {error:#}: passwords, roles and keys are as they were when the copy was made"
-            );
-            eprintln!("countersign: the journal ends here; begin another with --journal and another name");
-            "off".clone_into(&mut config.journal);
-            *journal = None;
-            open_copy(place, &config, None, copy).await
+/// What is to be restored: nobody but this command has it open.
+struct Copies<'a> {
+    place: &'a Place,
+    config: Config,
+    database: &'a Path,
+    /// An error if it cannot be copied.
+    journal: Result<Option<JournalCopy>, OpenError>,
+}
+
+impl Copies<'_> {
+    /// Ends whatever lives, after the journal has told it what else has changed; or without.
+    async fn end(mut self) -> anyhow::Result<(String, Option<JournalCopy>)> {
+        let (app, journal) = match self.open().await {
+            Err(error) if matches!(error.downcast_ref(), Some(OpenError::Journal(..))) => {
+                eprintln!(
+                    "countersign: {error:#}: passwords, roles and keys are as they were when the copy was made"
+                );
+                eprintln!(
+                    "countersign: the journal ends here; begin another with --journal and another name"
+                );
+                "off".clone_into(&mut self.config.journal);
+                self.journal = Ok(None);
+                self.open().await
+            }
+            opened => opened,
+        }?;
+        let ended = app.revoke_everybody().await?;
+        // Access tokens of sessions that the copy does not know end, too.
+        app.withdraw_signing_keys().await?;
+        drop(app);
+        self.settled(format!("sessions ended: {ended}"), journal)
+    }
+
+    /// Lets the journal end what has ended since; or refuses, if that cannot be known.
+    async fn keep_sessions(mut self, replaced: &Path) -> anyhow::Result<(String, Option<JournalCopy>)> {
+        const WITHOUT: &str = "what has ended since the copy was made cannot be known; without --keep-sessions \
+             everybody signs in again";
+        if sqlite::journal_path(self.database)?.is_none() || self.config.journal == "off" {
+            bail!("the copy knows of no journal: {WITHOUT}");
         }
-        opened => opened,
-    }?;
-    let ended = app.revoke_everybody().await?;
-    // Access tokens of sessions that the copy does not know end, too.
-    app.withdraw_signing_keys().await?;
-    Ok(format!("sessions ended: {ended}"))
-}
-
-/// Lets the journal end what has ended since; or refuses, if that cannot be known.
-async fn keep_sessions(
-    place: &Place,
-    config: &Config,
-    journal: Option<&JournalCopy>,
-    copy: &Path,
-    database: &Path,
-) -> anyhow::Result<String> {
-    const WITHOUT: &str = "what has ended since the copy was made cannot be known; without --keep-sessions \
-         everybody signs in again";
-    if sqlite::journal_path(copy)?.is_none() || config.journal == "off" {
-        bail!("the copy knows of no journal: {WITHOUT}");
-    }
-    sqlite::renew(copy, SystemClock.now())?;
-    drop(open_copy(place, config, journal, copy).await.context(WITHOUT)?);
-    // As far as what it replaces can still be read.
-    if database.exists() && sqlite::is_abreast(copy, database).is_ok_and(|abreast| !abreast) {
-        bail!("the database has ended sessions that are not in this journal: {WITHOUT}");
-    }
-    Ok("sessions live on".to_owned())
-}
-
-/// Opens the copies; what is wrong with the journal's is wrong with the journal.
-async fn open_copy(
-    place: &Place,
-    config: &Config,
-    journal: Option<&JournalCopy>,
-    copy: &Path,
-) -> anyhow::Result<Arc<App>> {
-    let opened = place.app_on(config.clone(), copy).await;
-    opened.map_err(|error| match (error.downcast(), journal) {
-        (Ok(OpenError::Journal(_, why)), Some(journal)) => {
-            OpenError::Journal(journal.journal().to_owned(), why).into()
+        sqlite::renew(self.database, SystemClock.now())?;
+        let (app, journal) = self.open().await.context(WITHOUT)?;
+        drop(app);
+        // As far as what it replaces can still be read.
+        if replaced.exists() && sqlite::is_abreast(self.database, replaced).is_ok_and(|abreast| !abreast) {
+            bail!("the database has ended sessions that are not in this journal: {WITHOUT}");
         }
-        (Ok(error), _) => error.into(),
-        (Err(error), _) => error,
-    })
+        self.settled("sessions live on".to_owned(), journal)
+    }
+
+    /// Opens them. What is wrong with the copy of the journal is wrong with the journal.
+    async fn open(&mut self) -> anyhow::Result<(Arc<App>, Option<JournalCopy>)> {
+        let journal = std::mem::replace(&mut self.journal, Ok(None))?;
+        let mut config = self.config.clone();
+        if let Some(journal) = &journal {
+            config.journal = journal.path().to_string_lossy().into_owned();
+        }
+        match self.place.app_on(config, self.database).await {
+            Ok(app) => Ok((app, journal)),
+            Err(error) => Err(match (error.downcast(), journal) {
+                (Ok(OpenError::Journal(_, why)), Some(journal)) => {
+                    OpenError::Journal(journal.journal().to_owned(), why).into()
+                }
+                (Ok(error), _) => error.into(),
+                (Err(error), _) => error,
+            }),
+        }
+    }
+
+    fn settled(
+        self,
+        outcome: String,
+        journal: Option<JournalCopy>,
+    ) -> anyhow::Result<(String, Option<JournalCopy>)> {
+        if let Some(journal) = &journal {
+            sqlite::move_journal(self.database, journal.journal())?;
+        }
+        Ok((outcome, journal))
+    }
 }
 
 /// The database's file, if this is what is backed up by this command.

@@ -34,7 +34,7 @@ pub use http::view::rfc3339;
 /// Every route of the server. `metrics` renders `/metrics`.
 pub fn router(app: Arc<app::App>, metrics: Option<PrometheusHandle>) -> Router {
     let schema = graphql::schema(Arc::clone(&app));
-    let sockets = graphql::socket::sockets(&app, schema.clone());
+    let sockets = Arc::new(graphql::socket::sockets(&app, schema.clone()));
     http::router(http::Shared { app, schema, sockets, metrics })
 }
 

@@ -31,8 +31,12 @@ const CONNECTIONS: usize = 10_000;
 /// How many wait there at most, as far as the kernel allows it (`somaxconn`): others try again after one second, then
 /// two, and with the usual 1,024 refreshes were among them when all verifiers came back at once.
 const WAITING: u32 = 10_000;
-/// How long a client may take to send a request's headers, or its TLS handshake.
-const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a client may take for its TLS handshake.
+const SHAKEN_WITHIN: Duration = Duration::from_secs(10);
+/// How long a client may take from the end of one request to the end of the next one's headers. Proxies keep a
+/// connection that rests for a minute: if we closed it before, a request might be on its way, and a login is none that
+/// they would repeat.
+const HEADERS_WITHIN: Duration = Duration::from_secs(75);
 /// How long requests that are under way get to finish at the end.
 const END_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may leave what it is sent in its socket.
@@ -163,7 +167,7 @@ impl Door {
         match &self.tls {
             None => self.converse(stream, peer).await,
             Some(tls) => {
-                let shaken = tokio::time::timeout(HEADERS_WITHIN, tls.accept(stream));
+                let shaken = tokio::time::timeout(SHAKEN_WITHIN, tls.accept(stream));
                 let shaken = tokio::select! {
                     shaken = shaken => shaken,
                     () = self.ending.clone().begun() => return,

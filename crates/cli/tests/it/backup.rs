@@ -340,6 +340,12 @@ async fn a_restore_that_fails_at_the_last_step_has_ended_nothing() {
     printed(data.path(), &["restore", copy.to_str().unwrap()]);
     assert!(std::fs::read(&journal).unwrap().starts_with(&before));
     assert_eq!(names(out.path()), there);
+    // A journal that cannot even be copied does not keep it from that.
+    std::fs::remove_file(&journal).unwrap();
+    std::fs::create_dir(&journal).unwrap();
+    let restore = ["restore", copy.to_str().unwrap(), "--keep-sessions"];
+    assert!(refused(data.path(), &restore).contains("everybody signs in again"));
+    printed(data.path(), &restore[..2]);
     let server = Server::start_in(data, &WINDOWS);
     ann.move_to(&server);
     ann.refresh().await;

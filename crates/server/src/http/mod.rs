@@ -48,7 +48,8 @@ use error::Refused;
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) schema: Schema,
-    pub(crate) sockets: Sockets<Coded>,
+    /// Behind an `Arc`, as all of this is cloned for each request.
+    pub(crate) sockets: Arc<Sockets<Coded>>,
     pub(crate) metrics: Option<PrometheusHandle>,
 }
 
@@ -66,7 +67,7 @@ impl FromRef<Shared> for Schema {
 
 impl FromRef<Shared> for Sockets<Coded> {
     fn from_ref(shared: &Shared) -> Self {
-        shared.sockets.clone()
+        Self::clone(&shared.sockets)
     }
 }
 

@@ -15,11 +15,30 @@ mod readonly;
 mod restarts;
 mod upgrade;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use countersign_faults::crowd::{Crowd, Habits};
 use countersign_faults::history::History;
 use countersign_faults::judge::Findings;
+use countersign_faults::node::Node;
+
+/// A crowd of this seed on a server, what happens to that in the meantime, and at least so many rotations; then what
+/// the judge says.
+async fn under_load(
+    node: &mut Node,
+    seed: u64,
+    rotations: u64,
+    meanwhile: impl AsyncFnOnce(&mut Node, &History) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut crowd = Crowd::gather(node.port(), Habits::default(), seed).await?;
+    let history = Arc::clone(&crowd.history);
+    crowd.go_on(rotations, meanwhile(node, &history)).await?;
+    let findings = crowd.conclude().await?;
+    print(&history, &findings);
+    Ok(())
+}
 
 fn print(history: &History, findings: &Findings) {
     let facts = history.facts();

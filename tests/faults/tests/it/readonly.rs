@@ -1,13 +1,11 @@
 //! The file system turns read-only, as Linux does with one that is damaged.
 
-use std::sync::Arc;
-
-use countersign_faults::crowd::{Crowd, Habits, reached};
+use countersign_faults::crowd::reached;
 use countersign_faults::node::Plan;
 use countersign_faults::shim::{Refusal, Shim};
 use tempfile::TempDir;
 
-use crate::{print, refused};
+use crate::{refused, under_load};
 
 const APART: u64 = 20;
 
@@ -15,18 +13,12 @@ const APART: u64 = 20;
 async fn it_answers_later_until_it_can_write_again() -> anyhow::Result<()> {
     let folder = TempDir::new()?;
     let Some(shim) = Shim::new(folder.path(), &folder.path().join("data"))? else { return Ok(()) };
-    let node = shim.start(Plan::default()).await?;
-    let mut crowd = Crowd::gather(node.port(), Habits::default(), 5).await?;
-    let history = Arc::clone(&crowd.history);
-    crowd
-        .go_on(3 * APART, async {
-            reached(&history, APART).await?;
-            shim.refuse(Some(Refusal::ReadOnly))?;
-            refused(&history, 20).await?;
-            shim.refuse(None)
-        })
-        .await?;
-    let findings = crowd.conclude().await?;
-    print(&history, &findings);
-    Ok(())
+    let mut node = shim.start(Plan::default()).await?;
+    under_load(&mut node, 5, 3 * APART, async |_, history| {
+        reached(history, APART).await?;
+        shim.refuse(Some(Refusal::ReadOnly))?;
+        refused(history, 20).await?;
+        shim.refuse(None)
+    })
+    .await
 }
