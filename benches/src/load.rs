@@ -36,6 +36,14 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
+    fn of(mut waits: Vec<f32>, took: Duration) -> Self {
+        waits.sort_by(f32::total_cmp);
+        let answers = waits.len();
+        #[expect(clippy::cast_precision_loss, reason = "it is far from 2^52")]
+        let rate = answers as f64 / took.as_secs_f64();
+        Self { rate, answers, waits }
+    }
+
     /// The wait that this part of all is shorter than, in milliseconds.
     pub(crate) fn wait(&self, part: f64) -> f32 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
@@ -73,13 +81,41 @@ pub(crate) fn run(
             lanes.push(lane);
             waits.extend(some);
         }
-        let took = begin.elapsed().as_secs_f64();
-        waits.sort_by(f32::total_cmp);
-        let answers = waits.len();
-        #[expect(clippy::cast_precision_loss, reason = "it is far from 2^52")]
-        let rate = answers as f64 / took;
-        Ok((Slice { rate, answers, waits }, lanes))
+        Ok((Slice::of(waits, begin.elapsed()), lanes))
     })
+}
+
+/// Logs out of each of the sessions, without a pause, over so many connections.
+pub(crate) fn leave(port: u16, jars: Vec<Jar>, connections: usize) -> anyhow::Result<Slice> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let begin = Instant::now();
+        let mut tasks = JoinSet::new();
+        for lane in lanes(jars, connections) {
+            tasks.spawn(async move {
+                let mut socket = connected(port).await?;
+                let (mut request, mut answer, mut waits) = (String::new(), Vec::new(), Vec::new());
+                for jar in lane.jars {
+                    let begin = Instant::now();
+                    write(&mut request, port, "/auth/logout", &jar);
+                    socket.write_all(request.as_bytes()).await?;
+                    answered(&mut socket, &mut answer).await?;
+                    waits.push(begin.elapsed().as_secs_f32() * 1000.0);
+                }
+                anyhow::Ok(waits)
+            });
+        }
+        let mut waits = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            waits.extend(done??);
+        }
+        Ok(Slice::of(waits, begin.elapsed()))
+    })
+}
+
+async fn connected(port: u16) -> std::io::Result<TcpStream> {
+    let socket = TcpStream::connect(("127.0.0.1", port)).await?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
 }
 
 async fn drive(
@@ -90,8 +126,7 @@ async fn drive(
     end: Instant,
 ) -> anyhow::Result<(Lane, Vec<f32>)> {
     let mut pace = every.map(tokio::time::interval);
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
-    socket.set_nodelay(true)?;
+    let mut socket = connected(port).await?;
     let (mut request, mut answer, mut waits) = (String::new(), Vec::new(), Vec::new());
     loop {
         if let Some(pace) = &mut pace {
@@ -103,7 +138,7 @@ async fn drive(
         }
         lane.next = (lane.next + 1) % lane.jars.len();
         let jar = lane.jars.get_mut(lane.next).context("a lane has jars")?;
-        write(&mut request, port, jar);
+        write(&mut request, port, "/auth/refresh", jar);
         socket.write_all(request.as_bytes()).await?;
         let token = read(&mut socket, &mut answer).await?;
         if shown == Shown::Newest {
@@ -115,13 +150,13 @@ async fn drive(
 }
 
 /// What a browser sends from a page of the server itself.
-fn write(request: &mut String, port: u16, jar: &Jar) {
+fn write(request: &mut String, port: u16, path: &str, jar: &Jar) {
     let Jar { refresh, fingerprint, session } = jar;
     request.clear();
     let _never = std::fmt::Write::write_fmt(
         request,
         format_args!(
-            "POST /auth/refresh HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n\
              Content-Length: 2\r\nX-Countersign: 1\r\nOrigin: http://localhost:{port}\r\n\
              Sec-Fetch-Site: same-origin\r\n\
              User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
@@ -132,6 +167,13 @@ fn write(request: &mut String, port: u16, jar: &Jar) {
 
 /// Reads one answer to its end; answers the refresh token that it sets.
 async fn read<'a>(socket: &mut TcpStream, answer: &'a mut Vec<u8>) -> anyhow::Result<&'a str> {
+    let head = answered(socket, answer).await?;
+    let token = after(answer.get(..head).unwrap_or_default(), COOKIE, b';');
+    Ok(std::str::from_utf8(token.context("a refresh token")?)?)
+}
+
+/// Reads one answer to its end, which must be a good one; answers how long its head is.
+async fn answered(socket: &mut TcpStream, answer: &mut Vec<u8>) -> anyhow::Result<usize> {
     answer.clear();
     let (head, length) = loop {
         ensure!(socket.read_buf(answer).await? > 0, "the server hung up");
@@ -147,8 +189,7 @@ async fn read<'a>(socket: &mut TcpStream, answer: &'a mut Vec<u8>) -> anyhow::Re
     if !answer.starts_with(b"HTTP/1.1 200") {
         bail!("refused: {}", String::from_utf8_lossy(answer));
     }
-    let token = after(answer.get(..head).unwrap_or_default(), COOKIE, b';');
-    Ok(std::str::from_utf8(token.context("a refresh token")?)?)
+    Ok(head)
 }
 
 fn after<'a>(text: &'a [u8], what: &[u8], until: u8) -> Option<&'a [u8]> {

@@ -17,6 +17,7 @@ mod core;
 mod criterion;
 mod database;
 mod fill;
+mod journal;
 mod load;
 mod logout;
 mod nodes;
@@ -42,10 +43,11 @@ pub(crate) struct Effort {
 type Bench = fn(&Effort) -> anyhow::Result<Section>;
 
 /// In the order of the document.
-const BENCHES: [(&str, Bench); 8] = [
+const BENCHES: [(&str, Bench); 9] = [
     ("refresh", refresh::run),
     ("sessions", sessions::run),
     ("logout", logout::run),
+    ("journal", journal::run),
     ("nodes", nodes::run),
     ("postgres", postgres::run),
     ("start", start::run),

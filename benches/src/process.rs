@@ -57,6 +57,12 @@ impl Running {
         Self::serve(data, master, &["--listen", "127.0.0.1:0"])
     }
 
+    /// The same, with a journal in this file.
+    pub(crate) fn journaled(data: &Path, master: &MasterSecret, journal: &Path) -> anyhow::Result<Self> {
+        let journal = journal.to_str().context("a path of text")?;
+        Self::serve(data, master, &["--listen", "127.0.0.1:0", "--journal", journal])
+    }
+
     /// One of several nodes on the world's database, with further flags.
     pub(crate) fn node(world: &World, flags: &[&str]) -> anyhow::Result<Self> {
         // Its first line ends with what all of them are called.
