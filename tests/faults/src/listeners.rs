@@ -31,6 +31,8 @@ pub struct Counts {
     pub turned_away: AtomicU64,
     /// The connections that were not made, or lost.
     pub lost: AtomicU64,
+    /// Those who have left.
+    pub gone: AtomicU64,
 }
 
 /// All of them. They leave when dropped.
@@ -66,12 +68,13 @@ impl Listeners {
                 round: round.subscribe(),
                 random: random.fork(),
             };
-            let mut staying = staying.subscribe();
+            let (mut staying, counts) = (staying.subscribe(), Arc::clone(&counts));
             tasks.spawn(async move {
                 tokio::select! {
                     () = listener.listen() => {}
                     _ = staying.wait_for(|staying| *staying <= number) => {}
                 }
+                counts.gone.fetch_add(1, Ordering::Relaxed);
             });
         }
         Self { counts, tasks, round, staying }

@@ -71,7 +71,8 @@ pub async fn reconnects(many: usize, seed: u64) -> anyhow::Result<Vec<Part>> {
         let before = Before::of(&listeners.counts);
         // Some of those who are served are among those who leave, and some who were not are among those who stay.
         listeners.leave_but(room);
-        listeners.served(room, |_| true).await?;
+        let left = (many - room) as u64;
+        listeners.served(room, |counts| counts.gone.load(Ordering::Relaxed) == left).await?;
         parts.push(before.until_now("those whom there is no room for leave", steady).await?);
     }
 
