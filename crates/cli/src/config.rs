@@ -40,7 +40,7 @@ pub(crate) struct Flags {
     /// Where everything is kept: sqlite, or postgres://user:password@host:5432/name (in the environment others do not see it).
     #[arg(long, env = "COUNTERSIGN_DATABASE", hide_env_values = true, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// The most connections to a PostgreSQL database at once.
+    /// The most connections of this node to a PostgreSQL database, and one more that hears of logouts.
     #[arg(long, env = "COUNTERSIGN_DATABASE_CONNECTIONS", value_name = "COUNT")]
     database_connections: Option<String>,
     /// Whether a PostgreSQL server passes on news of logouts (LISTEN); if not, nodes look for them each 50 ms.
