@@ -107,15 +107,18 @@ impl Conversation {
     async fn hold(self, socket: WebSocket) {
         let (to_client, mut from_client) = socket.split();
         let to_client = Mutex::new(to_client);
-        let silent = self.guard.silent(|ping| ask(&to_client, ping));
-        let mut over = pin!(async {
-            tokio::select! {
-                biased;
-                close = self.guard.over() => close,
-                close = silent => close,
-            }
-        });
-        let end = self.converse(over.as_mut(), &to_client, &mut from_client).await.unwrap_or_else(|end| end);
+        let end = {
+            let silent = self.guard.silent(|ping| ask(&to_client, ping));
+            // It ends with this block: while it asks it may have the lock, without which nobody says farewell.
+            let over = pin!(async {
+                tokio::select! {
+                    biased;
+                    close = self.guard.over() => close,
+                    close = silent => close,
+                }
+            });
+            self.converse(over, &to_client, &mut from_client).await.unwrap_or_else(|end| end)
+        };
         let farewell = async {
             if let Some(frame) = end.frame() {
                 tracing::debug!(code = frame.code, reason = frame.reason.as_str(), "a socket is closed");
