@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use countersign_verifier::websocket::Origins;
+use countersign_verifier::websocket::{self, Origins};
 use countersign_verifier::{Refused, Verifier};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -103,7 +103,7 @@ async fn pass(
     metrics::counter!("countersign_gateway_requests_total").increment(1);
     judge(request.method(), request.headers())?;
     let peer = gate.peer(peer, &request);
-    if socket::wanted(request.headers()) {
+    if websocket::wanted(request.headers()) {
         return socket::open(gate, peer, request).await;
     }
     let caller = Caller::of(request.headers(), &gate.verifier, &gate.settings).await?;

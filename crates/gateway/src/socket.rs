@@ -16,7 +16,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use axum::extract::{FromRequestParts, Request, WebSocketUpgrade};
-use axum::http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use axum::http::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use axum::http::request::Parts;
 use axum::response::Response;
 use countersign_verifier::variables::asked_role;
@@ -50,11 +50,6 @@ type ToApi = Mutex<SplitSink<Api, ApiMessage>>;
 
 /// The API cannot be reached. The stock client connects again after this, and not after 1011.
 const AWAY: Close = Close::AWAY;
-
-/// Whether a request asks for a WebSocket.
-pub(crate) fn wanted(headers: &HeaderMap) -> bool {
-    headers.get(UPGRADE).is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
-}
 
 /// Opens the socket that a request asks for.
 pub(crate) async fn open(gate: Arc<Gate>, peer: Peer, request: Request) -> Result<Response, Error> {

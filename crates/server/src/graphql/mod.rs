@@ -17,8 +17,8 @@ use axum::http::{Extensions, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use axum::{Json, body::Body};
-use countersign_verifier::Verified;
 use countersign_verifier::graphql::Sockets;
+use countersign_verifier::{Verified, websocket};
 
 use crate::app::{App, Authenticated, Wire};
 use crate::http::Shared;
@@ -81,7 +81,7 @@ async fn open(
     State(sockets): State<Sockets<Coded>>,
     request: axum::extract::Request,
 ) -> Result<Response, Refused> {
-    if Sockets::<Coded>::wanted(request.headers()) {
+    if websocket::wanted(request.headers()) {
         return Ok(sockets.open(request, Data::default()).await);
     }
     try_page(&app)

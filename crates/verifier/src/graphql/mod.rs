@@ -16,7 +16,7 @@ use async_graphql_axum::GraphQLProtocol;
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, WebSocketUpgrade};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, RETRY_AFTER, UPGRADE};
+use axum::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use countersign_core::Code;
@@ -68,11 +68,6 @@ impl<E: Executor> Sockets<E> {
     #[must_use]
     pub fn at_most(self, sockets: usize) -> Self {
         Self { places: Arc::new(Semaphore::new(sockets)), ..self }
-    }
-
-    /// Whether a request asks for a WebSocket.
-    pub fn wanted(headers: &HeaderMap) -> bool {
-        headers.get(UPGRADE).is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
     }
 
     /// Opens the socket that a request asks for, or says why not. The route takes `GET`:

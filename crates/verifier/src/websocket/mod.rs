@@ -28,7 +28,7 @@ use tokio::sync::SetOnce;
 pub use self::close::Close;
 pub use self::ending::{Ending, Stop};
 pub use self::origins::{Origins, origin};
-pub use self::protocol::Protocol;
+pub use self::protocol::{Protocol, wanted};
 
 use self::message::{Kind, Message};
 use crate::{Refused, Session, Shown, Verified, Verifier};

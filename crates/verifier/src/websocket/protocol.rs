@@ -1,5 +1,10 @@
 use http::HeaderMap;
-use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+
+/// Whether a request asks for a WebSocket.
+pub fn wanted(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
 
 /// The two protocols by which GraphQL is spoken over a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
