@@ -92,19 +92,41 @@ pub(crate) async fn restore(Restore { file, keep_sessions, place }: Restore) -> 
         journal.put(&config.data).with_context(|| format!("the journal {}", journal.journal().display()))
     });
     let put = put.transpose().inspect_err(|_| sqlite::remove(&copy))?;
-    match sqlite::replace(&database, &copy, &aside) {
-        Ok(()) => put.map(Put::settle).transpose().context("the journal of before")?,
-        Err(error) => {
-            sqlite::remove(&copy);
-            put.map(Put::undo).transpose().context("the journal of before")?;
-            return Err(error).with_context(|| database.display().to_string());
-        }
-    };
+    if let Err(error) = sqlite::replace(&database, &copy, &aside) {
+        sqlite::remove(&copy);
+        undo(put);
+        return Err(error).with_context(|| database.display().to_string());
+    }
+    // From here on the database is the new one, beside which the journal of before would be refused.
+    let synced = folder.sync_all();
+    settle(put);
     print::line(format_args!("{}: restored; {outcome}", database.display()))?;
     if replaced {
         print::line(format_args!("{}: what was there before", aside.display()))?;
     }
+    synced.with_context(|| {
+        format!("{}: is restored, and may not outlast a power cut", config.data.display())
+    })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Brings back the journal of before. Why that is wanted is said elsewhere, whatever becomes of it.
+fn undo(put: Option<Put>) {
+    if let Some(Err(error)) = put.map(Put::undo) {
+        eprintln!(
+            "countersign: the journal of before may not be back; with the other, the next start ends what this \
+             restore has ended: {error}"
+        );
+    }
+}
+
+/// Deletes the journal of before, which is in nobody's way.
+fn settle(put: Option<Put>) {
+    let Some(put) = put else { return };
+    let before = put.before().display().to_string();
+    if let Err(error) = put.settle() {
+        eprintln!("countersign: {before}: the journal of before is left over: {error}");
+    }
 }
 
 /// Lets a copy be what is to be restored, and with it a copy of its journal, if it keeps one. With `keep`, the database

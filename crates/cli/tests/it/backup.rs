@@ -326,6 +326,14 @@ async fn a_restore_that_fails_at_the_last_step_has_ended_nothing() {
     assert!(std::fs::read(&journal).unwrap() == before, "the journal was changed");
     assert_eq!(names(out.path()), there);
     std::fs::remove_dir(&log).unwrap();
+    // Nor can a journal be put where the one of before cannot be kept.
+    let (kept, beside) = (out.path().join("journal.before"), names(data.path()));
+    std::fs::create_dir(&kept).unwrap();
+    let said = refused(data.path(), &["restore", copy.to_str().unwrap()]);
+    assert!(said.contains("the journal "), "{said}");
+    assert!(std::fs::read(&journal).unwrap() == before, "the journal was changed");
+    assert_eq!(names(data.path()), beside);
+    std::fs::remove_dir(&kept).unwrap();
 
     let server = Server::start_in(data, &WINDOWS);
     ann.move_to(&server);

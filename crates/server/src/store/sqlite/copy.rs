@@ -81,7 +81,8 @@ pub fn examine(path: &Path) -> Result<(), CopyError> {
 }
 
 /// Puts the database at `new` in the place of the one at `path`, which keeps its data under the name `aside`. Only
-/// while nobody has either of them open.
+/// while nobody has either of them open. That it outlasts a power cut is for who calls this to see to, who syncs the
+/// folder: whatever fails in here fails before `new` has taken its place.
 ///
 /// # Errors
 /// If a file cannot be moved. Then the old data is still at `path`, or at `aside`, or at both.
@@ -105,8 +106,7 @@ pub fn replace(path: &Path, new: &Path, aside: &Path) -> io::Result<()> {
             remove_if_there(&beside(path, suffix))?;
         }
     }
-    fs::rename(new, path)?;
-    File::open(folder)?.sync_all()
+    fs::rename(new, path)
 }
 
 /// Gives a file to whom the folder belongs: who restores, as root, need not be who serves.

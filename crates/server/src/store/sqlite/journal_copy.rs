@@ -42,12 +42,14 @@ impl JournalCopy {
     /// journal of before can be had back.
     ///
     /// # Errors
-    /// If a file cannot be moved. Then the journal is as it was.
+    /// If a file cannot be moved, or the folder not be written to disk. Then the journal is as it was, or the error
+    /// says that this has failed too.
     pub fn put(&self, data: &Path) -> io::Result<Put> {
         let before = named(&self.journal, ".before");
         remove_if_there(&before)?;
         let put = Put { journal: self.journal.clone(), before };
         if self.copy.exists() {
+            let folder = folder(&self.journal)?;
             hand_over(&self.copy, data)?;
             File::open(&self.copy)?.sync_all()?;
             if self.journal.exists() {
@@ -55,8 +57,12 @@ impl JournalCopy {
                 linked.or_else(|_| fs::copy(&self.journal, &put.before).map(drop))?;
             }
             fs::rename(&self.copy, &self.journal)?;
-            let folder = self.journal.parent().filter(|folder| !folder.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+            if let Err(error) = folder.sync_all() {
+                return Err(match put.undo() {
+                    Ok(()) => error,
+                    Err(undone) => also(&error, &undone),
+                });
+            }
         }
         Ok(put)
     }
@@ -82,16 +88,22 @@ pub struct Put {
 }
 
 impl Put {
+    /// Where the journal of before is, if there was one.
+    pub fn before(&self) -> &Path {
+        &self.before
+    }
+
     /// Brings back the journal of before.
     ///
     /// # Errors
-    /// If a file cannot be moved.
+    /// If a file cannot be moved, or the folder not be written to disk.
     pub fn undo(self) -> io::Result<()> {
         if self.before.exists() {
-            fs::rename(&self.before, &self.journal)
+            fs::rename(&self.before, &self.journal)?;
         } else {
-            remove_if_there(&self.journal)
+            remove_if_there(&self.journal)?;
         }
+        folder(&self.journal)?.sync_all()
     }
 
     /// Deletes the journal of before, which is the beginning of the new one.
@@ -103,6 +115,17 @@ impl Put {
     }
 }
 
+/// Opens the folder that a file is in.
+fn folder(file: &Path) -> io::Result<File> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))
+}
+
+fn also(error: &io::Error, undone: &io::Error) -> io::Error {
+    let text = format!("{error}; and the journal of before is not back: {undone}");
+    io::Error::new(error.kind(), text)
+}
+
 fn named(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -111,4 +134,54 @@ fn named(path: &Path, suffix: &str) -> PathBuf {
 
 fn copy_if_there(from: &Path, to: &Path) -> io::Result<()> {
     if from.exists() { fs::copy(from, to).map(drop) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A journal, and a copy of it to which something was added.
+    fn longer(folder: &Path) -> (PathBuf, JournalCopy) {
+        let journal = folder.join("journal");
+        fs::write(&journal, "a line\n").unwrap();
+        let copied = JournalCopy::of(&journal).unwrap();
+        fs::write(copied.path(), "a line\nanother\n").unwrap();
+        (journal, copied)
+    }
+
+    #[test]
+    fn a_copy_that_is_put_can_be_taken_back() {
+        let folder = TempDir::new().unwrap();
+        let (journal, copied) = longer(folder.path());
+        let put = copied.put(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(&journal).unwrap(), "a line\nanother\n");
+        put.undo().unwrap();
+        assert_eq!(fs::read_to_string(&journal).unwrap(), "a line\n");
+        drop(copied);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_that_cannot_be_put_changes_nothing() {
+        let folder = TempDir::new().unwrap();
+        let (journal, copied) = longer(folder.path());
+        fs::create_dir(folder.path().join("journal.before")).unwrap();
+        copied.put(folder.path()).err().expect("a folder is in the way");
+        assert_eq!(fs::read_to_string(&journal).unwrap(), "a line\n");
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_the_end_is_told() {
+        for end in [Put::undo, Put::settle] {
+            let folder = TempDir::new().unwrap();
+            let (journal, copied) = longer(folder.path());
+            let put = copied.put(folder.path()).unwrap();
+            fs::remove_file(put.before()).unwrap();
+            fs::create_dir(put.before()).unwrap();
+            end(put).expect_err("a folder is in the way");
+            assert_eq!(fs::read_to_string(&journal).unwrap(), "a line\nanother\n");
+        }
+    }
 }
