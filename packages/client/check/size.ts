@@ -8,7 +8,7 @@ import { buildSync } from 'esbuild'
  * client, React, the core) is left out of an entry's own size.
  */
 const limits: [entries: string[], goal: number, limit: number][] = [
-  [['index'], 3_500, 5_460],
+  [['index'], 3_500, 5_470],
   [['fetch'], 600, 600],
   [['apollo'], 700, 700],
   [['urql'], 350, 365],

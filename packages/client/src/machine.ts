@@ -88,10 +88,12 @@ export const entered = (state: State, asked: number): State =>
 
 /** A token arrived: for the epoch that asked for it, or, without one, from another tab. */
 export function adopt(state: State, held: Held, now: number, asked?: number): State {
-  const { epoch, sid, dead } = state
+  const { epoch, sid, dead, retryAt } = state
   const isSame = held.sid === sid
   const isExpected = asked ? asked === epoch : !isEntering(state)
-  if (!isExpected || held.sid === dead || (isSame && state.held && !isNewer(held, state.held))) return state
+  if (!isExpected || held.sid === dead || (isSame && state.held && !isNewer(held, state.held)))
+    // Who asked for it is done, and asks again.
+    return asked === epoch ? { ...state, running: null, retryAt: Math.max(now + 1_000, retryAt) } : state
   return {
     ...initial,
     phase: 'signedIn',
