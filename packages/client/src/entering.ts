@@ -32,7 +32,7 @@ export async function signIn(
     } catch (error) {
       const { state } = tab
       const hint = line.known()
-      if (state.phase === 'signedOut' && state.epoch !== epoch) {
+      if (state.phase === 'signedOut' && state.out > epoch) {
         // Called off by a sign-out, and too late to keep its cookies away, it leaves a session that nobody wants.
         if (hint) line.forget(hint.sid)
         await leave(tab, false)

@@ -35,6 +35,8 @@ export interface State {
   /** Nobody asks the server before. */
   readonly retryAt: number
   readonly reason: EndReason
+  /** The epoch that a sign-out began: sign-ins of earlier ones are not wanted any more. */
+  readonly out: number
   /** The session that ended last: nothing brings it back. */
   readonly dead: string | null
 }
@@ -51,6 +53,7 @@ export const initial: State = {
   error: null,
   retryAt: 0,
   reason: 'none',
+  out: 0,
   dead: null,
 }
 
@@ -68,7 +71,7 @@ const turn = ({ epoch, dead }: State, rest: Partial<State>): State => ({
 })
 
 export const signedOut = (state: State, reason: EndReason): State =>
-  turn(state, { phase: 'signedOut', reason, dead: state.sid ?? state.dead })
+  turn(state, { phase: 'signedOut', reason, out: state.epoch + 1, dead: state.sid ?? state.dead })
 
 /** Begins, knowing of a session that ended. */
 export const start = (state: State, dead: string | null): State => turn(state, { dead })
