@@ -180,3 +180,24 @@ test('a sign-out between two sign-ins ends the session of the first, whatever co
   assert.equal(session.getSnapshot().status, 'signedOut')
   assert.equal(browser.jar.size, 0)
 })
+
+test('a sign-in that is called off in its turn is over at once', async () => {
+  const { clock, server, open } = await returning()
+  const [session] = open()
+  await run(clock, session.start())
+  server.delay = 4_000
+  void session.signOut()
+  const stop = new AbortController()
+  const { signal } = stop
+  const refused = assert.rejects(session.signIn({ username: 'bob' }, { signal }), { code: 'ABORTED' })
+  await clock.advance(100)
+  stop.abort()
+  const before = clock.time
+  await run(clock, refused)
+  assert.equal(clock.time - before, 50)
+  await clock.advance(10_000)
+  assert.equal(server.count('login'), 0)
+  assert.equal(session.getSnapshot().status, 'signedOut')
+  server.delay = 0
+  assert.equal((await run(clock, session.signIn({ username: 'eve' }))).claims?.sub, 'eve')
+})

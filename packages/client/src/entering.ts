@@ -25,7 +25,8 @@ export async function signIn(
   tab.become(machine.entering)
   const { epoch } = tab.state
   const body = { ...credentials, mode: line.mode }
-  await tab.lock(async () => {
+  let isOver: true | undefined
+  const done = tab.lock(async () => {
     const asked = world.now()
     try {
       enter(tab, await tab.ask(path, { body, epoch, signal }), asked, epoch)
@@ -40,8 +41,13 @@ export async function signIn(
       throw error
     } finally {
       tab.become(machine.entered, epoch)
+      isOver = true
+      tab.wake()
     }
   })
+  // Called off, it waits neither for its turn nor for its request to fail.
+  await tab.until(() => isOver, Infinity, signal)
+  await done
 }
 
 /** Takes the answer of a login that was made elsewhere. */
