@@ -14,7 +14,7 @@ const limits: [entries: string[], goal: number, limit: number][] = [
   [['urql'], 350, 365],
   [['graphql-ws'], 800, 800],
   [['react'], 500, 500],
-  [['header'], 500, 690],
+  [['header'], 500, 705],
   [['index', 'apollo', 'graphql-ws', 'react'], 5_500, 6_965],
 ]
 
