@@ -31,12 +31,14 @@ const CONNECTIONS: usize = 10_000;
 /// How many wait there at most, as far as the kernel allows it (`somaxconn`): others try again after one second, then
 /// two, and with the usual 1,024 refreshes were among them when all verifiers came back at once.
 const WAITING: u32 = 10_000;
-/// How long a client may take for its TLS handshake.
+/// How long a client may take for its TLS handshake, or to answer a ping of HTTP/2.
 const SHAKEN_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take from the end of one request to the end of the next one's headers. Proxies keep a
 /// connection that rests for a minute: if we closed it before, a request might be on its way, and a login is none that
 /// they would repeat.
 const HEADERS_WITHIN: Duration = Duration::from_secs(75);
+/// How often an HTTP/2 client is asked whether it is still there.
+const ASKED_EVERY: Duration = Duration::from_secs(30);
 /// How long requests that are under way get to finish at the end.
 const END_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may leave what it is sent in its socket.
@@ -138,10 +140,13 @@ impl Door {
     async fn accept(self, listener: TcpListener) {
         let mut ended = pin!(self.ending.clone().begun());
         loop {
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
-            let accepted = tokio::select! {
+            let next = async {
+                let slot = Arc::clone(&self.slots).acquire_owned().await;
+                (slot, listener.accept().await)
+            };
+            let (slot, accepted) = tokio::select! {
                 () = ended.as_mut() => return,
-                accepted = listener.accept() => accepted,
+                next = next => next,
             };
             match accepted {
                 Ok((stream, peer)) => {
@@ -165,7 +170,13 @@ impl Door {
         let mut stream = Box::pin(TimeoutStream::new(stream));
         stream.as_mut().set_write_timeout_pinned(Some(WRITTEN_WITHIN));
         match &self.tls {
-            None => self.converse(stream, peer).await,
+            // Else who says nothing at all would keep the place: the version of HTTP is waited for without a limit.
+            None => {
+                let word = tokio::time::timeout(HEADERS_WITHIN, stream.get_ref().readable()).await;
+                if word.is_ok() {
+                    self.converse(stream, peer, Builder::new(TokioExecutor::new())).await;
+                }
+            }
             Some(tls) => {
                 let shaken = tokio::time::timeout(SHAKEN_WITHIN, tls.accept(stream));
                 let shaken = tokio::select! {
@@ -173,7 +184,12 @@ impl Door {
                     () = self.ending.clone().begun() => return,
                 };
                 match shaken {
-                    Ok(Ok(stream)) => self.converse(stream, peer).await,
+                    Ok(Ok(stream)) => {
+                        let builder = Builder::new(TokioExecutor::new());
+                        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
+                        self.converse(stream, peer, builder).await;
+                    }
                     Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 }
@@ -181,7 +197,12 @@ impl Door {
         }
     }
 
-    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr) {
+    async fn converse(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        mut builder: Builder<TokioExecutor>,
+    ) {
         let Self { router, ending, .. } = self;
         let with_each = ending.clone();
         let service = service_fn(move |request: Request<Incoming>| {
@@ -190,9 +211,12 @@ impl Door {
             request.extensions_mut().insert(with_each.clone());
             router.clone().oneshot(request)
         });
-        let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-        builder.http2().timer(TokioTimer::new());
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(ASKED_EVERY)
+            .keep_alive_timeout(SHAKEN_WITHIN);
         let mut connection =
             pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
         let served = tokio::select! {

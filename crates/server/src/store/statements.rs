@@ -9,7 +9,7 @@ pub(super) fn of(dialect: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store").join(dialect);
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let found: Vec<_> = files
-        .filter(|path| path.file_name().is_some_and(|name| !name.to_string_lossy().ends_with("tests.rs")))
+        .filter(|path| path.is_file() && !path.to_string_lossy().ends_with("tests.rs"))
         .flat_map(|path| texts(&std::fs::read_to_string(path).unwrap()))
         .filter(|text| VERBS.iter().any(|verb| text.starts_with(verb)) && !text.ends_with(' '))
         .filter(|text| !text.contains('{'))

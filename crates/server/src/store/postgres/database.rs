@@ -190,14 +190,15 @@ impl Database {
     {
         let mut tries = 0;
         loop {
-            let turn = turn.insert(self.shared.turn().await?);
-            let fault = match statement(Arc::clone(turn.db())).await {
+            let taken = turn.insert(self.shared.turn().await?);
+            let fault = match statement(Arc::clone(taken.db())).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
             if !fault.spares_connection() {
-                turn.leave();
+                taken.leave();
             }
+            *turn = None;
             again(&mut tries, fault).await?;
         }
     }

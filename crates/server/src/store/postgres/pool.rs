@@ -13,6 +13,9 @@ use super::fault::Fault;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
+/// How long an attempt may take, all hosts together: one that takes connections and then says nothing is not there.
+const OPENED_WITHIN: Duration = Duration::from_secs(3);
+
 /// Opens connections.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -33,12 +36,20 @@ impl Connector {
         Self { way, pause: Arc::default() }
     }
 
-    /// Opens one, unless the last attempt was in vain a moment ago.
-    pub(super) async fn open(&self) -> Result<Connection, Fault> {
+    /// Opens one that begins with these settings, unless the last attempt was in vain a moment ago.
+    pub(super) async fn open(&self, settings: &str) -> Result<Connection, Fault> {
         if self.pause.resting.load(Ordering::Acquire) {
             return Err(Fault::Unreachable(self.pause.why().clone()));
         }
-        match Connection::open(&self.way, None).await {
+        let opening = async {
+            let connection = Connection::open(&self.way, None).await?;
+            if !settings.is_empty() {
+                connection.batch(settings).await.map_err(Fault::unbegun)?;
+            }
+            Ok(connection)
+        };
+        let opened = tokio::time::timeout(OPENED_WITHIN, opening).await;
+        match opened.unwrap_or_else(|_| Err(Fault::Unreachable(format!("silent for {OPENED_WITHIN:?}")))) {
             Ok(connection) => {
                 self.pause.over();
                 Ok(connection)
@@ -59,7 +70,7 @@ impl Manager for Connector {
 
     async fn create(&self) -> Result<Self::Type, Fault> {
         // Boxed, so that whoever finds a connection open does not carry the room for opening one.
-        Box::pin(self.open()).await.map(Arc::new)
+        Box::pin(self.open("")).await.map(Arc::new)
     }
 
     async fn recycle(&self, connection: &mut Self::Type, _: &Metrics) -> RecycleResult<Fault> {

@@ -22,29 +22,31 @@ const LOCK_WAIT: &str = "SET lock_timeout = 50";
 
 pub(super) struct Shared {
     connector: Connector,
-    first: Place,
-    others: Vec<Place>,
+    first: Arc<Place>,
+    others: Vec<Arc<Place>>,
 }
 
 #[derive(Default)]
 struct Place {
     db: Mutex<Option<Db>>,
     /// Held by who opens it.
-    opening: tokio::sync::Mutex<()>,
+    opening: Arc<tokio::sync::Mutex<()>>,
     under_way: AtomicUsize,
 }
 
 impl Shared {
     /// So many connections, at least one; each is opened when it is wanted.
     pub(super) fn new(connector: Connector, connections: usize) -> Self {
-        let others = (1..connections).map(|_| Place::default()).collect();
-        Self { connector, first: Place::default(), others }
+        let others = (1..connections).map(|_| Arc::default()).collect();
+        Self { connector, first: Arc::default(), others }
     }
 
     /// A turn where the fewest are under way.
     pub(super) async fn turn(&self) -> Result<Turn<'_>, Fault> {
-        let fewer = |one, other| if Place::under_way(other) < Place::under_way(one) { other } else { one };
-        let place = self.others.iter().fold(&self.first, fewer);
+        let place = self
+            .others
+            .iter()
+            .fold(&self.first, |one, other| if other.under_way() < one.under_way() { other } else { one });
         let queued = Queued::new(place);
         let db = match place.open() {
             Some(db) => db,
@@ -68,16 +70,20 @@ impl Place {
         self.db().as_ref().filter(|db| !db.is_closed()).cloned()
     }
 
-    async fn reopen(&self, connector: &Connector) -> Result<Db, Fault> {
-        let _opening = self.opening.lock().await;
+    /// It is opened for all who wait for it: whoever gives up takes it from nobody.
+    async fn reopen(self: &Arc<Self>, connector: &Connector) -> Result<Db, Fault> {
+        let opening = Arc::clone(&self.opening).lock_owned().await;
         if let Some(db) = self.open() {
             return Ok(db);
         }
-        let opened = connector.open().await?;
-        opened.batch(LOCK_WAIT).await.map_err(Fault::unbegun)?;
-        let db = Arc::new(opened);
-        *self.db() = Some(Arc::clone(&db));
-        Ok(db)
+        let (place, connector) = (Arc::clone(self), connector.clone());
+        let opened = tokio::spawn(async move {
+            let _opening = opening;
+            let db = Arc::new(connector.open(LOCK_WAIT).await?);
+            *place.db() = Some(Arc::clone(&db));
+            Ok(db)
+        });
+        opened.await.unwrap_or_else(|_| Err(Fault::Unreachable("the server is ending".to_owned())))
     }
 }
 
@@ -116,3 +122,6 @@ impl Turn<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
