@@ -22,7 +22,7 @@ test('says that a name or password is wrong, and not which', async ({ context, v
 
 test('says so when the server is not there', async ({ context, visit }) => {
   const visitor = await visit(context)
-  await context.setOffline(true)
+  await context.route('**/auth/login', route => route.abort('connectionrefused'))
   await visitor.part('username').fill('ann@example.org')
   await visitor.submit()
   await expect(visitor.part('error')).toHaveText('The server cannot be reached.')

@@ -8,14 +8,14 @@ import { buildSync } from 'esbuild'
  * client, React, the core) is left out of an entry's own size.
  */
 const limits: [entries: string[], goal: number, limit: number][] = [
-  [['index'], 3_500, 5_460],
+  [['index'], 3_500, 5_540],
   [['fetch'], 600, 600],
   [['apollo'], 700, 700],
   [['urql'], 350, 365],
   [['graphql-ws'], 800, 800],
   [['react'], 500, 500],
-  [['header'], 500, 690],
-  [['index', 'apollo', 'graphql-ws', 'react'], 5_500, 6_900],
+  [['header'], 500, 705],
+  [['index', 'apollo', 'graphql-ws', 'react'], 5_500, 6_965],
 ]
 
 const peers = ['@apollo/client', '@urql/exchange-auth', 'graphql-ws', 'react']

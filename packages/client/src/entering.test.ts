@@ -147,3 +147,57 @@ test('a sign-in that is called off before it begins asks nobody, and leaves who 
   assert.equal(session.getSnapshot().claims?.sub, 'ann')
   assert(session.peekAccessToken())
 })
+
+test('of two sign-ins at once the second counts, and nobody is signed out', async () => {
+  const { clock, browser, server, open } = await returning({ signedIn: false })
+  const [session] = open()
+  await run(clock, session.start())
+  server.delay = 100
+  const refused = assert.rejects(session.signIn({ username: 'ann' }), { code: 'ABORTED' })
+  await clock.advance(50)
+  const { claims } = await run(clock, session.signIn({ username: 'bob' }))
+  await refused
+  await clock.advance(5_000)
+  assert.equal(claims?.sub, 'bob')
+  assert.deepEqual(server.asked, ['/auth/login', '/auth/login'])
+  assert.equal(session.getSnapshot().status, 'signedIn')
+  assert(browser.jar.has('__Host-csrt'))
+})
+
+test('a sign-out between two sign-ins ends the session of the first, whatever comes of the second', async () => {
+  const { clock, browser, server, open } = await returning({ signedIn: false })
+  const [session, tab] = open()
+  await run(clock, session.start())
+  Object.assign(server, { delay: 100, isDeaf: true })
+  const refused = assert.rejects(session.signIn({ username: 'ann' }), { code: 'ABORTED' })
+  await clock.advance(50)
+  void session.signOut()
+  const wrong = assert.rejects(session.signIn({ username: 'bob' }, { path: 'nowhere' }))
+  await run(clock, Promise.all([refused, wrong]))
+  tab.happen('shown')
+  await clock.advance(3_000)
+  assert.deepEqual(server.asked, ['/auth/login', '/auth/logout', '/auth/nowhere'])
+  assert.equal(session.getSnapshot().status, 'signedOut')
+  assert.equal(browser.jar.size, 0)
+})
+
+test('a sign-in that is called off in its turn is over at once', async () => {
+  const { clock, server, open } = await returning()
+  const [session] = open()
+  await run(clock, session.start())
+  server.delay = 4_000
+  void session.signOut()
+  const stop = new AbortController()
+  const { signal } = stop
+  const refused = assert.rejects(session.signIn({ username: 'bob' }, { signal }), { code: 'ABORTED' })
+  await clock.advance(100)
+  stop.abort()
+  const before = clock.time
+  await run(clock, refused)
+  assert.equal(clock.time - before, 50)
+  await clock.advance(10_000)
+  assert.equal(server.count('login'), 0)
+  assert.equal(session.getSnapshot().status, 'signedOut')
+  server.delay = 0
+  assert.equal((await run(clock, session.signIn({ username: 'eve' }))).claims?.sub, 'eve')
+})

@@ -25,14 +25,15 @@ export async function signIn(
   tab.become(machine.entering)
   const { epoch } = tab.state
   const body = { ...credentials, mode: line.mode }
-  await tab.lock(async () => {
+  let isOver: true | undefined
+  const done = tab.lock(async () => {
     const asked = world.now()
     try {
       enter(tab, await tab.ask(path, { body, epoch, signal }), asked, epoch)
     } catch (error) {
       const { state } = tab
       const hint = line.known()
-      if (state.phase === 'signedOut' && state.epoch !== epoch) {
+      if (state.phase === 'signedOut' && state.out > epoch) {
         // Called off by a sign-out, and too late to keep its cookies away, it leaves a session that nobody wants.
         if (hint) line.forget(hint.sid)
         await leave(tab, false)
@@ -40,8 +41,13 @@ export async function signIn(
       throw error
     } finally {
       tab.become(machine.entered, epoch)
+      isOver = true
+      tab.wake()
     }
   })
+  // Called off, it waits neither for its turn nor for its request to fail.
+  await tab.until(() => isOver, Infinity, signal)
+  await done
 }
 
 /** Takes the answer of a login that was made elsewhere. */

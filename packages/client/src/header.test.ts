@@ -11,11 +11,13 @@ function headerServer() {
   const clock = new ManualClock()
   const asked: { path: string; body: Record<string, unknown> }[] = []
   const living = new Map<string, string>()
+  const ends = new Map<string, number>()
   let count = 0
   const answer = (sid: string) => {
     const refresh_token = `cs_rt_${++count}`
     living.set(refresh_token, sid)
     const jwt_token = `e30.${btoa(JSON.stringify({ sub: 'ann', sid }))}.${count}`
+    ends.set(jwt_token, clock.time + 900_000)
     return {
       jwt_token,
       refresh_token,
@@ -25,11 +27,18 @@ function headerServer() {
     }
   }
   const refused = { error: { code: 'SESSION_ENDED', action: 'login', message: '', reason: 'reuse' } }
+  const stale = { error: { code: 'TOKEN_EXPIRED', action: 'refresh', message: '' } }
   const browser = new Browser(async (_jar, path, init) => {
     const body = JSON.parse(String(init.body))
     asked.push({ path, body })
     if (path === '/auth/login') return Response.json(answer(`ses_${++count}`))
     const sid = living.get(body.refresh_token)
+    if (path === '/auth/logout/all') {
+      const [, raw] = new Headers(init.headers).get('Authorization')?.split(' ') ?? []
+      if (!raw || (ends.get(raw) ?? 0) <= clock.time) return Response.json(stale, { status: 401 })
+      living.clear()
+      return Response.json({ ok: true })
+    }
     if (path === '/auth/logout') return Response.json({ ok: living.delete(body.refresh_token) })
     if (!sid) return Response.json(refused, { status: 401 })
     if (body.fork) return Response.json(answer(`ses_${++count}`))
@@ -103,4 +112,33 @@ test('where storage is blocked the session lives in memory', async () => {
   assert(await run(clock, session.getAccessToken()))
   await run(clock, session.signOut())
   assert.equal(session.getSnapshot().status, 'signedOut')
+})
+
+test('with a token that is too old all sessions end all the same, and a network that fails is waited for', async () => {
+  for (const isOffline of [false, true]) {
+    const { clock, asked, living, open } = headerServer()
+    const elsewhere = open()
+    await run(clock, elsewhere.session.signIn({ username: 'ann' }))
+    elsewhere.tab.crash()
+    const { session, tab } = open()
+    await run(clock, session.signIn({ username: 'ann' }))
+    assert.equal(living.size, 2)
+    clock.skip(901_000)
+    asked.length = 0
+    const { fetch } = tab
+    if (isOffline) tab.fetch = () => Promise.reject(new TypeError('no network'))
+    await run(clock, session.signOut({ scope: 'all' }))
+    tab.fetch = fetch
+    tab.happen('online')
+    await clock.advance(1_000)
+    assert.deepEqual(
+      asked.map(({ path, body }) => [path, body.fork]),
+      [
+        ['/auth/refresh', undefined],
+        ['/auth/logout/all', undefined],
+      ],
+    )
+    assert.deepEqual([...living], [])
+    assert.equal(session.getSnapshot().status, 'signedOut')
+  }
 })

@@ -73,10 +73,13 @@ export const headerTransport =
         write({ refresh_token, sid: session.id, root: kept?.root ?? session.id })
       },
       renew: async epoch => {
-        kept ??= await fromPeers()
-        if (!kept) throw new SessionError('NO_SESSION', 'login')
-        const { refresh_token } = kept
-        return tab.ask('refresh', { body: { refresh_token, fork: !isOurs || undefined }, epoch })
+        // Without an epoch it is for a sign-out, of what was forgotten then.
+        const own = isOurs ? kept : epoch ? undefined : ended
+        if (!own) kept ??= await fromPeers()
+        const found = own ?? kept
+        if (!found) throw new SessionError('NO_SESSION', 'login')
+        const { refresh_token } = found
+        return tab.ask('refresh', { body: { refresh_token, fork: !own || undefined }, epoch })
       },
       end: (all, bearer) => {
         const { refresh_token, root } = ended ?? {}

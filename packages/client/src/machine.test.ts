@@ -150,3 +150,32 @@ test('a failure waits longer each time, up to 30 s', () => {
   assert.deepEqual(waits.slice(0, 4), [250, 500, 1_000, 2_000])
   assert.equal(waits.at(-1), 30_000)
 })
+
+test('a refresh whose answer cannot be adopted is tried again', () => {
+  const held: Held = {
+    raw: 'old',
+    sid: 'ses_a',
+    depth: 1,
+    issued: 1,
+    life: 10_000,
+    asked: 0,
+    ends: 10_000,
+    due: 8_000,
+    claims: { sid: 'ses_a', sub: 'ann' },
+  }
+  const pending = machine.looked(machine.start(initial, 'ses_b'), 'ses_a')
+  const signedIn = machine.adopt(pending, { ...held, depth: 2 }, 0)
+  for (const [state, answer] of [
+    [machine.wanted(signedIn), held],
+    [machine.wanted(signedIn), { ...held, sid: 'ses_b' }],
+    [pending, { ...held, sid: 'ses_b' }],
+  ] as const) {
+    const running = machine.refreshing(state, {})
+    assert.equal(machine.adopt(running, answer, 9_000, running.epoch - 1), running, 'not who asked')
+    const after = machine.adopt(running, answer, 9_000, running.epoch)
+    assert.equal(after.held, state.held)
+    assert.equal(machine.plan(after, true), 10_000)
+    const told = { ...running, retryAt: 60_000 }
+    assert.equal(machine.plan(machine.adopt(told, answer, 9_000, told.epoch), true), 60_000)
+  }
+})

@@ -35,6 +35,8 @@ export interface State {
   /** Nobody asks the server before. */
   readonly retryAt: number
   readonly reason: EndReason
+  /** The epoch that a sign-out began: sign-ins of earlier ones are not wanted any more. */
+  readonly out: number
   /** The session that ended last: nothing brings it back. */
   readonly dead: string | null
 }
@@ -51,6 +53,7 @@ export const initial: State = {
   error: null,
   retryAt: 0,
   reason: 'none',
+  out: 0,
   dead: null,
 }
 
@@ -68,7 +71,7 @@ const turn = ({ epoch, dead }: State, rest: Partial<State>): State => ({
 })
 
 export const signedOut = (state: State, reason: EndReason): State =>
-  turn(state, { phase: 'signedOut', reason, dead: state.sid ?? state.dead })
+  turn(state, { phase: 'signedOut', reason, out: state.epoch + 1, dead: state.sid ?? state.dead })
 
 /** Begins, knowing of a session that ended. */
 export const start = (state: State, dead: string | null): State => turn(state, { dead })
@@ -88,10 +91,12 @@ export const entered = (state: State, asked: number): State =>
 
 /** A token arrived: for the epoch that asked for it, or, without one, from another tab. */
 export function adopt(state: State, held: Held, now: number, asked?: number): State {
-  const { epoch, sid, dead } = state
+  const { epoch, sid, dead, retryAt } = state
   const isSame = held.sid === sid
   const isExpected = asked ? asked === epoch : !isEntering(state)
-  if (!isExpected || held.sid === dead || (isSame && state.held && !isNewer(held, state.held))) return state
+  if (!isExpected || held.sid === dead || (isSame && state.held && !isNewer(held, state.held)))
+    // Who asked for it is done, and asks again.
+    return asked === epoch ? { ...state, running: null, retryAt: Math.max(now + 1_000, retryAt) } : state
   return {
     ...initial,
     phase: 'signedIn',

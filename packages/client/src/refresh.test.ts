@@ -195,3 +195,33 @@ test('a page that is looked at again tries at once, but not before the server sa
   assert((await failures({}, 1_000_000)) > 0)
   assert.equal(await failures({ 'Retry-After': '120' }, 200_000), 0)
 })
+
+test('a fetch that hears no signal is given up, and what queues behind it is sent', async () => {
+  const { clock, browser, server, open } = await returning()
+  const tab = browser.tab()
+  let isStuck = true
+  const deaf: typeof fetch = (input, init) =>
+    isStuck ? new Promise(() => {}) : browser.tab().fetch(input, init)
+  const [session] = open({}, { ...tab, fetch: deaf })
+  await run(clock, assert.rejects(session.getAccessToken(), { code: 'TIMEOUT' }))
+  // One that is called off, and then one in its place.
+  const refused = assert.rejects(session.signIn({ username: 'ann' }), { code: 'ABORTED' })
+  await clock.advance(50)
+  isStuck = false
+  const { claims } = await run(clock, session.signIn({ username: 'bob' }))
+  await refused
+  assert.equal(claims?.sub, 'bob')
+  assert.deepEqual(server.asked, ['/auth/login'])
+  const before = clock.time
+  assert(await run(clock, session.getAccessToken()))
+  assert.equal(clock.time - before, 50)
+})
+
+test('an answer whose body never ends is given up, and the next one is taken', async () => {
+  const { clock, server, open } = await returning()
+  const [session] = open()
+  server.instead = () => new Response(new ReadableStream())
+  await run(clock, assert.rejects(session.getAccessToken(), { code: 'TIMEOUT' }))
+  server.instead = undefined
+  assert(await run(clock, session.getAccessToken()))
+})

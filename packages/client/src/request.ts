@@ -13,6 +13,9 @@ export interface Asked {
   keepalive?: boolean
 }
 
+/** How long what was called off may take to fail: its cookies may still come. A `fetch` of others may not hear of it. */
+const patience = 1_000
+
 /** Answers the JSON of a 200, or throws a `SessionError`; never hangs. */
 export async function post(
   tab: Tab,
@@ -25,8 +28,12 @@ export async function post(
     if (epoch && (tab.isClosed || epoch !== tab.state.epoch)) throw new SessionError('ABORTED')
     return isOver
   }
-  tab.until(ready, tab.flightMs, signal).catch(error => stop.abort(error))
-  try {
+  const over = tab.until(ready, tab.flightMs, signal).catch(async error => {
+    stop.abort(error)
+    await new Promise<void>(done => tab.world.timer(done, patience))
+    throw error
+  })
+  const send = async () => {
     // What was called off before is not sent.
     await isOver
     const response = await tab.world.fetch(url, {
@@ -46,6 +53,9 @@ export async function post(
     const answer: unknown = await response.json().catch(() => null)
     if (response.ok && answer) return answer
     throw refusal(response.status, answer, response.headers.get('Retry-After'))
+  }
+  try {
+    return await Promise.race([send(), over])
   } catch (error) {
     throw stop.signal.reason ?? (error instanceof SessionError ? error : new SessionError('OFFLINE'))
   } finally {
